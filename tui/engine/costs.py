@@ -1,0 +1,82 @@
+"""redtop's share of the server's time, measured on the server.
+
+The server says how long it executed each command (commandstats) and, since 7.0, how long its event loop was busy in
+all and with housekeeping. redtop's execution time is its own calls times the server's mean per command in the same
+span; reading, parsing and writing is shared out by the number of commands. Where the server does not tell the loop's
+time (6.2), the main thread's CPU time stands in for it, which books housekeeping too: the figure is then an upper bound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tui.engine.footprint import Cost, Footprint
+from tui.engine.info import Info
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    at: float
+    own_calls: Counter[str]
+    own_commands: int
+    times: Mapping[str, tuple[int, int]]
+    busy_us: float
+    """Microseconds the server's main thread was busy with clients, ever."""
+
+
+def _mark(at: float, infos: Sequence[Info], footprint: Footprint) -> _Mark | None:
+    if len(infos) < 2:
+        return None
+    general, stats = infos[0], infos[1]
+    debug = infos[2] if len(infos) > 2 else general
+    loop = general.integer("eventloop_duration_sum")
+    if loop is not None:
+        idle_work = sum(debug.integer(f"eventloop_duration_{part}_sum") or 0 for part in ("cron", "aof"))
+        busy = float(loop - idle_work)
+    else:
+        busy = 1e6 * sum(general.real(f"used_cpu_{part}_main_thread") or 0.0 for part in ("user", "sys"))
+    return _Mark(at, Counter(footprint.calls), footprint.commands, stats.command_times, busy)
+
+
+class CostMeter:
+    """Turns successive measurements into `latest`."""
+
+    def __init__(self) -> None:
+        self.latest = Cost(0.0, None)
+        self._marks: list[_Mark | None] = []
+
+    def measure(self, at: float, infos: Sequence[Sequence[Info]], footprints: Sequence[Footprint]) -> None:
+        """Take in one round of (INFO, commandstats, debug) per node at clock seconds `at`."""
+        marks = [_mark(at, node, footprint) for node, footprint in zip(infos, footprints, strict=False)]
+        pairs = list(zip(self._marks, marks, strict=False))
+        self._marks = list(marks)
+        known = [(before, after) for before, after in pairs if before and after and after.at > before.at]
+        if known:
+            commands = sum((after.own_commands - before.own_commands) / (after.at - before.at) for before, after in known)
+            shares = [share for share in (_share(*pair) for pair in known) if share is not None]
+            # Of several nodes the most burdened one counts: an average would hide it.
+            self.latest = Cost(commands, max(shares, default=None))
+
+
+def _share(before: _Mark, after: _Mark) -> float | None:
+    all_calls = own_exec = all_exec = 0.0
+    own = after.own_calls - before.own_calls
+    for name, (calls, usec) in after.times.items():
+        calls_before, usec_before = before.times.get(name, (0, 0))
+        calls, usec = calls - calls_before, usec - usec_before
+        if calls < 0:
+            return None  # the counters were reset
+        all_calls += calls
+        all_exec += usec
+        if calls:
+            own_exec += usec * min(1.0, _own(own, name) / calls)
+    around = max(0.0, after.busy_us - before.busy_us - all_exec)
+    own_around = around * min(1.0, own.total() / all_calls) if all_calls else 0.0
+    return min(1.0, (own_exec + own_around) / (1e6 * (after.at - before.at)))
+
+
+def _own(own: Counter[str], name: str) -> int:
+    """Count own calls of a command; before 7.0 the server does not tell subcommands apart."""
+    return own[name] or sum(count for called, count in own.items() if called.split("|", 1)[0] == name)

@@ -1,0 +1,196 @@
+"""Key families: what was counted per shape, and shapes that only differ by a name folded into one.
+
+A single key tells that `user:1042:profile` holds a number; only many keys tell that the second part of
+`auth:username:alice` is a name. So shapes are counted as they come, and positions where many words stand side by side,
+each with little below it, become `{id}`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tui.engine.estimate import Pages, Spread
+from tui.engine.keyshape import Shape, Shaper, is_placeholder
+
+TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
+"""Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest."""
+MAX_SHAPES = 4000
+"""Shapes kept apart before crowded positions are folded for good; bounds memory at a few MB."""
+CROWD = 12
+"""Single keys side by side that are taken for one family; fewer may well be settings with names of their own."""
+CROWD_OF_TREES = 8
+"""The same for words with equal structure below them: structure makes it surer, so fewer are enough."""
+ROOT_CROWD = 100
+"""The same at the very beginning of keys, where words are nearly always real namespaces."""
+ID = b"{id}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted of one family in the keys seen."""
+
+    keys: int = 0
+    bytes: int = 0
+    no_ttl: int = 0
+    types: Counter[bytes] = field(default_factory=Counter)
+    ttl_buckets: list[int] = field(default_factory=lambda: [0] * (len(TTL_BOUNDS_MS) + 1))
+    ttl_sum_ms: int = 0
+    ttl_max_ms: int = 0
+    spread: Spread = field(default_factory=Spread)
+    byte_spread: Spread = field(default_factory=Spread)
+    page_keys: int = 0
+    page_bytes: int = 0
+
+    def absorb(self, other: Tally) -> None:
+        """Add another family's counts. Spreads add up as if pages were independent, which errs on the wide side."""
+        self.keys += other.keys
+        self.bytes += other.bytes
+        self.no_ttl += other.no_ttl
+        self.types.update(other.types)
+        self.ttl_buckets = [mine + theirs for mine, theirs in zip(self.ttl_buckets, other.ttl_buckets, strict=True)]
+        self.ttl_sum_ms += other.ttl_sum_ms
+        self.ttl_max_ms = max(self.ttl_max_ms, other.ttl_max_ms)
+        for mine, theirs in ((self.spread, other.spread), (self.byte_spread, other.byte_spread)):
+            mine.xx += theirs.xx
+            mine.xn += theirs.xn
+        self.page_keys += other.page_keys
+        self.page_bytes += other.page_bytes
+
+
+class Families:
+    """Counts keys by shape, in bounded memory."""
+
+    def __init__(self, shaper: Shaper) -> None:
+        self.pages = Pages()
+        self._shaper = shaper
+        self._tallies: dict[Shape, Tally] = {}
+        self._crowded: set[Shape] = set()
+
+    def add_page(
+        self, keys: Sequence[bytes], types: Sequence[bytes], ttls_ms: Sequence[int], sizes: Sequence[int]
+    ) -> None:
+        """Count one page of keys. A TTL of -1 means none; keys that are gone must have been left out."""
+        shape_of, tallies = self._shaper.shape_of, self._tallies
+        touched: dict[int, Tally] = {}
+        for key, kind, ttl, size in zip(keys, types, ttls_ms, sizes, strict=True):
+            shape = shape_of(key)
+            tally = tallies.get(shape)
+            if tally is None:
+                tally = self._new(shape)
+            if not tally.page_keys:
+                touched[id(tally)] = tally
+            tally.page_keys += 1
+            tally.page_bytes += size
+            tally.types[kind] += 1
+            if ttl < 0:
+                tally.no_ttl += 1
+            else:
+                tally.ttl_buckets[bisect_right(TTL_BOUNDS_MS, ttl)] += 1
+                tally.ttl_sum_ms += ttl
+                if ttl > tally.ttl_max_ms:
+                    tally.ttl_max_ms = ttl
+        self._end_page(len(keys), touched.values())
+
+    def _end_page(self, page: int, touched: Iterable[Tally]) -> None:
+        self.pages.add(page)
+        for tally in touched:
+            tally.keys += tally.page_keys
+            tally.bytes += tally.page_bytes
+            tally.spread.add(tally.page_keys, page)
+            tally.byte_spread.add(tally.page_bytes, page)
+            tally.page_keys = tally.page_bytes = 0
+        if len(self._tallies) > MAX_SHAPES:
+            self._fold_for_good()
+
+    def _new(self, shape: Shape) -> Tally:
+        """Return the tally of a shape met for the first time, or of the crowd it belongs to."""
+        shape = self._settle(shape) if self._crowded else shape
+        return self._tallies.setdefault(shape, Tally())
+
+    def _settle(self, shape: Shape) -> Shape:
+        """Put `{id}` wherever a position is known to be crowded."""
+        settled: Shape = shape[:1]
+        for part in shape[1:]:
+            settled += (ID,) if settled in self._crowded and not is_placeholder(part) else (part,)
+        return settled
+
+    def _fold_for_good(self) -> None:
+        """Too many shapes: fold what is alike, and remember where, so that memory stays bounded."""
+        before = self._tallies
+        folded = fold(before, self._crowded)
+        if len(folded) > MAX_SHAPES * 3 // 4:
+            # Nothing alike enough: give up names at the widest position, however different they look.
+            widest = Counter(shape[:-1] for shape in folded if not is_placeholder(shape[-1])).most_common(1)
+            if widest:
+                self._crowded.add(widest[0][0])
+                folded = merge((self._settle(shape), tally) for shape, tally in folded.items())
+        self._tallies = folded
+
+    def folded(self) -> Mapping[Shape, Tally]:
+        """Return the families as a person should see them now; counting is not disturbed."""
+        return fold(self._tallies, set())
+
+    def total(self) -> Tally:
+        """Return all families as one."""
+        total = Tally()
+        for tally in self._tallies.values():
+            total.absorb(tally)
+        return total
+
+
+def merge(pairs: Iterable[tuple[Shape, Tally]]) -> dict[Shape, Tally]:
+    """Add up tallies of equal shape; the given tallies are left as they are."""
+    merged: dict[Shape, Tally] = {}
+    for shape, tally in pairs:
+        into = merged.get(shape)
+        if into is None:
+            into = merged[shape] = Tally()
+        into.absorb(tally)
+    return merged
+
+
+def fold(tallies: Mapping[Shape, Tally], crowded: set[Shape]) -> dict[Shape, Tally]:
+    """Replace names by `{id}` wherever a position is crowded; adds the prefixes of such positions to `crowded`."""
+    deepest = max(map(len, tallies), default=0)
+    current: Mapping[Shape, Tally] = tallies
+    for depth in range(1, deepest):
+        crowds = _crowds(current, depth)
+        if crowds:
+            crowded.update(prefix for prefix, _ in crowds)
+            current = merge((_rename(shape, depth, crowds), tally) for shape, tally in current.items())
+    return dict(current)
+
+
+def _rename(shape: Shape, depth: int, crowds: set[tuple[Shape, bool]]) -> Shape:
+    if len(shape) <= depth or is_placeholder(shape[depth]):
+        return shape
+    leaf = len(shape) == depth + 1
+    return (*shape[:depth], ID, *shape[depth + 1 :]) if (shape[:depth], leaf) in crowds else shape
+
+
+def _crowds(tallies: Mapping[Shape, Tally], depth: int) -> set[tuple[Shape, bool]]:
+    """Find crowded positions at one depth, as (prefix, whether the words there end the key)."""
+    leaves: Counter[Shape] = Counter()
+    words: dict[Shape, set[bytes]] = {}
+    below: dict[Shape, set[Shape]] = {}
+    keys: Counter[Shape] = Counter()
+    for shape, tally in tallies.items():
+        if len(shape) <= depth or is_placeholder(shape[depth]):
+            continue
+        prefix = shape[:depth]
+        if len(shape) == depth + 1:
+            leaves[prefix] += 1
+        else:
+            words.setdefault(prefix, set()).add(shape[depth])
+            below.setdefault(prefix, set()).add(shape[depth + 1 :])
+            keys[prefix] += tally.keys
+    found = {(prefix, True) for prefix, count in leaves.items() if count >= (CROWD if depth > 1 else ROOT_CROWD)}
+    for prefix, names in words.items():
+        # Ids have as many keys each as there are things to know about one; namespaces have many more.
+        few_each = keys[prefix] / len(names) <= 2 * len(below[prefix]) + 1 and len(below[prefix]) <= CROWD_OF_TREES
+        if len(names) >= (ROOT_CROWD if depth == 1 else CROWD_OF_TREES if few_each else ROOT_CROWD):
+            found.add((prefix, False))
+    return found

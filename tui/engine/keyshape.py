@@ -1,0 +1,155 @@
+"""From a key to its shape: the parts that look like ids become typed placeholders.
+
+    session:9f3c21ab77de       ->  session:{hex}
+    user:1042:profile          ->  user:{int}:profile
+    celery-task-meta-<uuid>    ->  celery-task-meta-{uuid}
+
+One regular expression, one pass, no configuration. What cannot be told from a single key (a position that holds
+names, say) is found out from many keys in `families`.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_KEY = 512
+"""Bytes of a key that are looked at; longer keys share the family of their beginning."""
+MAX_PARTS = 12
+"""Parts a family may have; a key with a thousand delimiters would otherwise be a thousand levels deep."""
+
+_HEX = rb"[0-9a-fA-F]"
+_TOKEN_END = rb"(?![A-Za-z0-9])"
+_TOKEN_START = rb"(?<![A-Za-z0-9])"
+_PART_END = rb"(?=[:/|{}]|$)"
+
+_RULES: tuple[tuple[str, bytes], ...] = (
+    # Order matters: at one place the first rule that fits wins, so the most telling shapes come first.
+    ("uuid", _TOKEN_START + _HEX + rb"{8}-" + _HEX + rb"{4}-" + _HEX + rb"{4}-" + _HEX + rb"{4}-" + _HEX + rb"{12}" + _TOKEN_END),
+    ("url", rb"https?:/.*"),
+    ("jwt", rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"),
+    ("email", _TOKEN_START + rb"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"),
+    (
+        "ip",
+        _TOKEN_START
+        + rb"(?:(?:"
+        + _HEX
+        + rb"{1,4}:){7}"
+        + _HEX
+        + rb"{1,4}|"
+        # Shortened IPv6 starts with two groups or more, so that `a::b` stays two words and an empty part.
+        + rb"(?=[0-9a-fA-F:]*\d)"
+        + _HEX
+        + rb"{3,4}:(?:"
+        + _HEX
+        + rb"{1,4}:){0,6}:(?:"
+        + _HEX
+        + rb"{1,4}(?::"
+        + _HEX
+        + rb"{1,4})*)?)"
+        + _TOKEN_END,
+    ),
+    ("ip4", _TOKEN_START + rb"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![.\dA-Za-z])"),
+    (
+        "date",
+        _TOKEN_START
+        + rb"(?:19|20)\d\d-(?:0[1-9]|1[0-2])(?:-[0-3]\d(?:[T ][0-2]\d(?::?[0-5]\d){0,2}(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?)?"
+        + _TOKEN_END,
+    ),
+    ("date2", _TOKEN_START + rb"20\d\d(?:0[1-9]|1[0-2])[0-3]\d(?::?[0-2]\d(?:[0-5]\d){0,2})?" + _TOKEN_END),
+    ("time", _TOKEN_START + rb"1[4-9]\d{8}(?:\d{3}){0,3}(?:\.\d+)?" + _TOKEN_END),
+    ("ulid", _TOKEN_START + rb"[0-7][0-9A-HJKMNP-TV-Z]{25}" + _TOKEN_END),
+    ("int", _TOKEN_START + rb"\d+" + _TOKEN_END),
+    ("hex", _TOKEN_START + rb"(?=[a-fA-F]*\d)(?=\d*[a-fA-F])" + _HEX + rb"{6,}" + _TOKEN_END),
+    ("hex2", _TOKEN_START + _HEX + rb"{16,}" + _TOKEN_END),
+    # base64url of a random value: a whole part, long, with lower, upper and digit.
+    (
+        "token",
+        rb"(?<![A-Za-z0-9_-])(?=[^:/|{}]*\d)(?=[^:/|{}]*[a-z])(?=[^:/|{}]*[A-Z])[A-Za-z0-9_-]{16,}={0,2}" + _PART_END,
+    ),
+    # Letters and digits mixed beyond a word with a number behind it (`sess_ab12cd34`).
+    ("id", _TOKEN_START + rb"(?=(?:[A-Za-z]*\d){2})(?![A-Za-z]+\d+" + _TOKEN_END + rb")[A-Za-z0-9]{8,}" + _TOKEN_END),
+    # A number glued to a word (`user1042`), but not a name like v2, http2, sha256.
+    ("int2", rb"(?<=[A-Za-z])(?<!sha)(?<!base)\d{3,}" + _TOKEN_END),
+)
+
+_NAMES = {"ip4": "ip", "date2": "date", "hex2": "hex", "int2": "int"}
+_PATTERN = re.compile(b"|".join(b"(?P<%b>%b)" % (name.encode(), rule) for name, rule in _RULES))
+_PLACEHOLDER = {name: b"{%b}" % _NAMES.get(name, name).encode() for name, _ in _RULES}
+_ALL_HEX = re.compile(_HEX + rb"{16,}").fullmatch
+_UUID = re.compile(_HEX + rb"{8}(?:-" + _HEX + rb"{4}){3}-" + _HEX + rb"{12}").fullmatch
+_SPANNING = re.compile(rb"https?|\d{4}-\d\d-\d\dT\d\d|20\d{6}").fullmatch
+"""Parts that may begin something that goes on behind the delimiter: a URL, a time of day."""
+
+_DELIMITERS = (b":", b"/", b"|", b".")
+_WORDS_KEPT = 20_000
+"""Literal parts remembered; more than that are not words, and looking each one up again costs little."""
+
+Shape = tuple[bytes, ...]
+"""The delimiter, then the parts between the delimiters with ids replaced."""
+
+
+class Shaper:
+    """Turns keys into shapes, remembering the words it has met: about a microsecond a key."""
+
+    def __init__(self, delimiter: bytes | None = None) -> None:
+        self._delimiter = delimiter
+        self._words: dict[bytes, bytes] = {}
+
+    def shape_of(self, key: bytes) -> Shape:
+        """Replace what looks like an id by its placeholder and cut at the delimiter.
+
+        >>> Shaper().shape_of(b"user:1042:profile")
+        (b':', b'user', b'{int}', b'profile')
+        >>> Shaper().shape_of(b"stats:requests:20261120:07")
+        (b':', b'stats', b'requests', b'{date}')
+        >>> Shaper().shape_of(b"app/cache/9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
+        (b'/', b'app', b'cache', b'{uuid}')
+        """
+        if len(key) > MAX_KEY:
+            key = key[:MAX_KEY]
+        delimiter = self._delimiter or next((mark for mark in _DELIMITERS if mark in key), b":")
+        parts = key.split(delimiter)
+        if len(parts) > 7 or b"::" in key:
+            return self._whole(key, delimiter)  # room for an IPv6 address
+        words = self._words
+        shape = [delimiter]
+        for part in parts:
+            known = words.get(part)
+            if known is None:
+                known = b"{int}" if part.isdigit() and len(part) < 8 else self._look_closer(part)
+                if not known:
+                    return self._whole(key, delimiter)
+            shape.append(known)
+        return tuple(shape)
+
+    def _look_closer(self, part: bytes) -> bytes:
+        """Return the part's shape, or nothing when an id may reach over the delimiter (URL, time of day)."""
+        if len(part) in {32, 40, 64} and _ALL_HEX(part):
+            return b"{hex}"
+        if len(part) == 36 and _UUID(part):
+            return b"{uuid}"
+        if _SPANNING(part):
+            return b""
+        shape = _PATTERN.sub(_placeholder, part)
+        if shape == part and len(self._words) < _WORDS_KEPT:
+            self._words[part] = part
+        return shape
+
+    def _whole(self, key: bytes, delimiter: bytes) -> Shape:
+        parts = _PATTERN.sub(_placeholder, key).split(delimiter)
+        if len(parts) >= MAX_PARTS:
+            parts[MAX_PARTS - 1 :] = [b"{rest}"]
+        return (delimiter, *parts)
+
+
+def _placeholder(match: re.Match[bytes]) -> bytes:
+    return _PLACEHOLDER[match.lastgroup or "id"]
+
+
+def is_placeholder(part: bytes) -> bool:
+    """Whether a part holds an id instead of a fixed word.
+
+    >>> is_placeholder(b"{uuid}"), is_placeholder(b"profile")
+    (True, False)
+    """
+    return b"{" in part

@@ -1,0 +1,152 @@
+"""One connection to one server: commands out, replies in, strictly in order.
+
+Everything redtop asks of a node shares one link. That keeps its footprint to one connection, and it makes the
+hit-rate arithmetic exact: when the reply of INFO arrives, exactly those of redtop's own reads have been counted by
+the server whose replies arrived before it.
+
+An exchange that nobody waits for any more (a cancelled task) is simply dropped when its replies come; the link
+stays in step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import hiredis
+
+from tui.engine.clock import Clock
+from tui.engine.commands import Exchange, Reply
+from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
+from tui.engine.footprint import Footprint
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The replies of one exchange."""
+
+    replies: list[Reply]
+    took: float
+    """Seconds from the first byte sent to the last reply."""
+    own_hits: int
+    """redtop's own keyspace hits on this server up to and including this exchange."""
+    own_misses: int
+    """The same for misses."""
+    own_commands: int
+    """The same for commands."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    exchange: Exchange
+    future: asyncio.Future[Answer]
+    sent_at: float
+    replies: list[Reply] = field(default_factory=list)
+
+
+_INCOMPLETE = object()
+
+
+class Link(asyncio.Protocol):
+    """Pipelined request and response over a transport that is already logged in."""
+
+    def __init__(self, clock: Clock, footprint: Footprint, on_lost: Callable[[Failure], None]) -> None:
+        self._clock = clock
+        self._footprint = footprint
+        self._on_lost = on_lost
+        self._reader = hiredis.Reader(replyError=ReplyError, notEnoughData=_INCOMPLETE)
+        self._waiting: deque[_Waiting] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._keep: object = None
+        self.last_sent = clock.now()
+
+    def take_over(self, transport: asyncio.Transport, keep: object) -> None:
+        """Become the protocol of a connected transport; `keep` lives as long as the link does."""
+        self._transport = transport
+        self._keep = keep
+        transport.set_protocol(self)
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest unanswered exchange was sent (clock seconds), or None."""
+        return self._waiting[0].sent_at if self._waiting else None
+
+    async def ask(self, exchange: Exchange) -> Answer:
+        """Send, and wait for all replies.
+
+        Raises:
+            Unavailable: the connection went away first; whether the commands ran is unknown.
+        """
+        return await self.send(exchange)
+
+    def send(self, exchange: Exchange) -> asyncio.Future[Answer]:
+        """Send without waiting; the future may be left alone.
+
+        Raises:
+            Unavailable: the connection is closed already.
+        """
+        if self._transport is None:
+            raise Unavailable(Failure(Kind.LOST, "the connection is closed"))
+        now = self._clock.now()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(exchange, future, now))
+        self.last_sent = now
+        self._footprint.bytes_out += len(exchange.payload)
+        self._transport.write(exchange.payload)
+        return future
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser and finish every exchange that is complete."""
+        self._footprint.bytes_in += len(data)
+        try:
+            self._reader.feed(data)
+            while (reply := self._reader.gets()) is not _INCOMPLETE:
+                self._arrived(reply)
+        except hiredis.ProtocolError:
+            self.drop(Failure(Kind.PROTOCOL, "what answers there does not speak the Redis protocol"))
+
+    def _arrived(self, reply: Reply) -> None:
+        if not self._waiting:
+            self.drop(_farewell(reply))
+            return
+        waiting = self._waiting[0]
+        waiting.replies.append(reply)
+        if len(waiting.replies) < waiting.exchange.expected:
+            return
+        self._waiting.popleft()
+        self._footprint.add(waiting.exchange, waiting.replies)
+        if not waiting.future.done():
+            took = self._clock.now() - waiting.sent_at
+            own = self._footprint
+            waiting.future.set_result(Answer(waiting.replies, took, own.hits, own.misses, own.commands))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server or the network ended the connection."""
+        self.drop(Failure(Kind.LOST, "the server closed the connection"))
+
+    def drop(self, failure: Failure) -> None:
+        """End the connection; whoever waits gets `failure`. Doing it twice is harmless."""
+        if self._transport is None:
+            return
+        transport, self._transport = self._transport, None
+        transport.abort()
+        self._keep = None
+        for waiting in self._waiting:
+            if not waiting.future.done():
+                waiting.future.set_exception(Unavailable(failure))
+                # A waiter that was cancelled meanwhile never looks; that is no error.
+                waiting.future.exception()
+        self._waiting.clear()
+        self._on_lost(failure)
+
+
+def _farewell(reply: Reply) -> Failure:
+    """Name an error that came without a question, as servers send before they close."""
+    if isinstance(reply, ReplyError):
+        error = cast("ReplyError", reply)
+        kind = Kind.FULL if "max number of clients" in str(error) else Kind.LOST
+        return Failure(kind, f"the server closed the connection: {error.sentence}")
+    return Failure(Kind.PROTOCOL, "the server sent a reply that nobody asked for")

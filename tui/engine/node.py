@@ -1,0 +1,182 @@
+"""One server: keeps its link alive, knows who it is and how it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.engine.address import Address
+from tui.engine.clock import Clock
+from tui.engine.commands import Exchange, exchange
+from tui.engine.connection import connect
+from tui.engine.failure import WAITS_FOR_A_PERSON, Failure, Kind, ReplyError, Unavailable
+from tui.engine.footprint import Footprint
+from tui.engine.info import Identity, Info
+from tui.engine.link import Answer, Link
+
+TICK = 0.1
+"""Seconds between looks at the link; costs the server nothing."""
+QUIET = 0.5
+"""Seconds without a question after which a PING asks whether the server is still there."""
+LATE = 0.5
+"""Seconds without an answer after which the screen says so. TICK + QUIET + LATE stay under the promised 1.5 s."""
+LOST = 2.0
+"""Seconds without an answer after which the connection is given up and made anew (a half-open one never answers)."""
+FIRST_RETRY, LAST_RETRY = 0.1, 0.5
+"""Seconds between attempts to reconnect; the last keeps recovery within a second of the server's return."""
+
+
+FEW = 3
+"""Replies of a question that is over quickly, so that its time is mostly the way there and back."""
+
+
+class Phase(StrEnum):
+    """How redtop and a server stand."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    LATE = "no answer"
+    LOST = "reconnecting"
+    REFUSED = "refused"
+    """Trying again by itself would not help: a person has to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """The state of one server."""
+
+    phase: Phase
+    since: float
+    """Wall-clock seconds when this phase began."""
+    failure: Failure | None = None
+
+
+class Node:
+    """One server of a deployment. `run()` keeps it connected; `ask()` talks to it."""
+
+    def __init__(self, address: Address, clock: Clock, on_change: Callable[[], None]) -> None:
+        self.address = address
+        self.footprint = Footprint()
+        self.identity: Identity | None = None
+        self.connections = 0
+        """How many times a connection was made."""
+        self.round_trip = 0.0
+        """Seconds a question takes to get there and back, the server's own time aside (the least seen lately)."""
+        self._clock = clock
+        self._on_change = on_change
+        self._link: Link | None = None
+        self._tried = asyncio.Event()
+        self._state = NodeState(Phase.CONNECTING, clock.wall())
+        self._failure: Failure | None = None
+
+    @property
+    def state(self) -> NodeState:
+        """How it is now."""
+        return self._state
+
+    async def ask(self, question: Exchange) -> Answer:
+        """Send one exchange and wait for its answer.
+
+        Raises:
+            Unavailable: the server is not connected, or was lost before it answered.
+        """
+        await self._tried.wait()  # before the first attempt has ended there is nothing to report
+        if self._link is None:
+            raise Unavailable(self._failure or Failure(Kind.LOST, f"{self.address.label} is not connected"))
+        answer = await self._link.ask(question)
+        if question.expected <= FEW and answer.took:
+            # Follows a faster way at once, a slower one gradually.
+            self.round_trip = min(answer.took, self.round_trip * 1.1 or answer.took)
+        return answer
+
+    async def run(self) -> None:
+        """Connect, watch, reconnect; returns only when a person has to do something first."""
+        delay = FIRST_RETRY
+        try:
+            while True:
+                try:
+                    await self._connect()
+                    delay = FIRST_RETRY
+                    await self._watch()
+                except Unavailable as error:
+                    self._failure = error.failure
+                    self._tried.set()
+                    if error.failure.kind in WAITS_FOR_A_PERSON:
+                        self._enter(Phase.REFUSED, error.failure)
+                        return
+                self._enter(Phase.LOST if self.identity else Phase.CONNECTING, self._failure)
+                await self._clock.sleep(delay)
+                delay = min(LAST_RETRY, 2 * delay)
+        finally:
+            if self._link is not None:
+                self._link.drop(Failure(Kind.LOST, "redtop closed the connection"))
+
+    async def _connect(self) -> None:
+        link = Link(self._clock, self.footprint, self._lost)
+        await connect(self.address, link)
+        self.connections += 1
+        try:
+            self.identity = await self._introduce(link)
+        except BaseException:
+            link.drop(Failure(Kind.LOST, "the login was given up"))
+            raise
+        self._link = link
+        self._failure = None
+        self._tried.set()
+        self._enter(Phase.LIVE, None)
+
+    async def _introduce(self, link: Link) -> Identity:
+        """Learn who answers and say who asks; a user who may do neither can still watch."""
+        replies = (
+            await self._within(link, exchange([b"INFO"], [b"CLIENT", b"SETNAME", b"redtop"]))
+        ).replies
+        if not isinstance(replies[0], bytes):
+            if isinstance(replies[0], ReplyError) and replies[0].code == "NOAUTH":
+                raise Unavailable(
+                    Failure(Kind.AUTH, f"{self.address.label} wants a password: give one with --askpass or REDISCLI_AUTH")
+                )
+            return Identity("", "Redis", "?", "primary", 0.0)
+        identity = Info(replies[0]).identity
+        if identity.version_tuple >= (7, 2):
+            # From here on redtop's reads leave LRU and LFU alone; older servers do not know how.
+            await self._within(link, exchange([b"CLIENT", b"NO-TOUCH", b"ON"]))
+        return identity
+
+    async def _within(self, link: Link, question: Exchange) -> Answer:
+        """Ask during login: nobody watches the link yet, so the wait is bounded here."""
+        try:
+            async with asyncio.timeout(LOST):
+                return await link.ask(question)
+        except TimeoutError:
+            raise Unavailable(Failure(Kind.TIMEOUT, f"{self.address.label} does not answer")) from None
+
+    async def _watch(self) -> None:
+        """Look after the link until it is gone."""
+        while (link := self._link) is not None:
+            now = self._clock.now()
+            if link.waiting_since is None:
+                self._enter(Phase.LIVE, None)
+                if now - link.last_sent > QUIET:
+                    self._ping(link)
+            elif now - link.waiting_since > LOST:
+                link.drop(Failure(Kind.TIMEOUT, f"{self.address.label} does not answer"))
+            elif now - link.waiting_since > LATE:
+                self._enter(Phase.LATE, Failure(Kind.TIMEOUT, f"{self.address.label} does not answer"))
+            await self._clock.sleep(TICK)
+
+    def _ping(self, link: Link) -> None:
+        """Ask for a sign of life without waiting for it: `waiting_since` tells."""
+        link.send(exchange([b"PING"]))
+
+    def _lost(self, failure: Failure) -> None:
+        self._link = None
+        self._failure = failure
+
+    def _enter(self, phase: Phase, failure: Failure | None) -> None:
+        if phase == self._state.phase and failure == self._state.failure:
+            return
+        since = self._state.since if phase == self._state.phase else self._clock.wall()
+        self._state = NodeState(phase, since, failure)
+        self._on_change()

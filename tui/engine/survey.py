@@ -1,0 +1,383 @@
+"""One progressive scan of the keyspace that feeds namespaces, TTLs, streams and big keys.
+
+Each page is one round trip that asks for the type, TTL and memory of the last page's keys and for the next page, so
+the server never waits for redtop. A short burst at full speed gives the first picture; after that the survey takes at
+most its share of the server's time: a page that took t is followed by a rest of t * (1 / share - 1). When a pass is
+complete the next one begins, more gently still: staying current is worth less than getting there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
+
+from tui.engine.commands import Exchange, KeyQuestions, Reply
+from tui.engine.estimate import Pages, error_of
+from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
+from tui.engine.families import Families, Tally
+from tui.engine.keyshape import Shape, Shaper, is_placeholder
+from tui.engine.link import Answer
+from tui.engine.node import Node
+from tui.engine.printable import printable
+from tui.engine.session import Collector, Session
+
+PAGE = 200
+"""Keys asked about in one round trip. Bigger pages are little faster but hold up other clients longer."""
+BURST = 0.3
+"""Seconds at full speed at the start, for the first picture."""
+FRESH = 5
+"""The passes that keep a complete picture current take this many times less than the share."""
+PASS_EVERY = 2.0
+"""Seconds between the starts of two passes at least; small keyspaces would otherwise be read without pause."""
+UNAVAILABLE_REST = 0.2
+"""Seconds before the same page is asked for again when the server is away."""
+REFUSED_REST = 1.0
+"""Seconds before asking again when the server answers with an error (loading, no permission)."""
+KEPT_STREAMS = 2000
+"""Streams remembered."""
+KEPT_SOON = 500
+"""Keys remembered that expire soonest: enough to stay ahead of the clock until the next pass."""
+KEPT_BIG = 20
+"""Keys remembered that take the most memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Keys of one shape, scaled up to the whole keyspace."""
+
+    shape: tuple[str, ...]
+    """Safe text: the delimiter, then the parts."""
+    keys: int
+    keys_error: float
+    """Half-width of the 95 % interval; 0 when counted, infinite when nothing can be said yet."""
+    bytes: int | None
+    """None when the server does not tell (no permission for MEMORY USAGE)."""
+    bytes_error: float
+    types: tuple[tuple[str, float], ...]
+    """(type, share of the family), most frequent first."""
+    no_ttl: float
+    """Share of the family without a TTL, 0 to 1."""
+    ttl_mean: float | None
+    """Seconds, of the keys that have one."""
+    ttl_max: float | None
+
+    @property
+    def pattern(self) -> str:
+        """The whole pattern as a person writes it."""
+        return self.shape[0].join(self.shape[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class BigKey:
+    """One of the keys that take the most memory."""
+
+    key: bytes
+    kind: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """A key that expires, and when (wall-clock seconds)."""
+
+    at: float
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keyspace:
+    """What is known of the keyspace."""
+
+    families: tuple[Family, ...]
+    """Biggest first."""
+    dbsize: int
+    scanned: int
+    """Keys read in the pass that this picture shows."""
+    complete: bool
+    finished_at: float | None
+    """Wall-clock seconds when the pass shown was completed."""
+    ttl_buckets: tuple[int, ...]
+    """Keys (scaled up) by remaining TTL; bounds in `families.TTL_BOUNDS_MS`."""
+    no_ttl: int
+    """Keys (scaled up) without TTL."""
+    streams: tuple[bytes, ...]
+    soonest: tuple[Soon, ...]
+    """Keys seen to expire next, soonest first."""
+    biggest: tuple[BigKey, ...]
+    denied: str | None = None
+    """What is left out for want of a permission: a sentence that names the ACL rule."""
+    restarted: str | None = None
+    """Why the pass had to start again, if it had to."""
+    failure: Failure | None = None
+
+    @property
+    def seen(self) -> float:
+        """The fraction of the keyspace this picture rests on, 0 to 1."""
+        return 1.0 if self.complete else min(1.0, self.scanned / self.dbsize) if self.dbsize else 0.0
+
+
+class Pass:
+    """One scan from end to end over all nodes; bounded memory whatever it reads."""
+
+    def __init__(self, shaper: Shaper) -> None:
+        self.families = Families(shaper)
+        self.dbsize: dict[int, int] = {}
+        self.streams: dict[bytes, None] = {}
+        self.unreadable = 0
+        """Keys skipped because this user may not look at them."""
+        self._soon: list[tuple[float, bytes]] = []
+        self._big: list[tuple[int, bytes, bytes]] = []
+
+    @property
+    def population(self) -> int:
+        """Keys there are, as the servers count them (with those that expired and were not reaped yet)."""
+        return sum(self.dbsize.values())
+
+    def take(
+        self, keys: Sequence[bytes], types: Sequence[Reply], ttls: Sequence[Reply], sizes: Sequence[Reply], wall: float
+    ) -> None:
+        """Fold one page of keys with the replies about them; keys that are gone by now are left out."""
+        rows = [
+            (key, kind, ttl, size if type(size) is int else 0)
+            for key, kind, ttl, size in zip(keys, types, ttls, sizes, strict=True)
+            if type(ttl) is int and ttl != -2 and type(kind) is bytes and kind != b"none"
+        ]
+        if len(rows) < len(keys):
+            self.unreadable += sum(isinstance(kind, ReplyError) for kind in types)
+        if rows:
+            page = Page(*zip(*rows, strict=True))
+            self.families.add_page(*page)
+            self._remember(page, wall)
+
+    def _remember(self, page: Page, wall: float) -> None:
+        """Keep the few keys worth naming: streams, those that expire soonest, the biggest."""
+        keys, types, ttls, sizes = page
+        if b"stream" in types and len(self.streams) < KEPT_STREAMS:
+            self.streams.update((key, None) for key, kind in zip(keys, types, strict=True) if kind == b"stream")
+        full = len(self._soon) == KEPT_SOON
+        limit = (-self._soon[0][0] - wall) * 1000 if full else math.inf
+        for key, ttl in zip(keys, ttls, strict=True):
+            if 0 <= ttl < limit:
+                _push(self._soon, (-(wall + ttl / 1000), key), KEPT_SOON)
+        floor = self._big[0][0] if len(self._big) == KEPT_BIG else 0
+        if max(sizes) > floor:
+            for key, kind, size in zip(keys, types, sizes, strict=True):
+                if size > floor:
+                    _push(self._big, (size, key, kind), KEPT_BIG)
+
+    def soonest(self) -> tuple[Soon, ...]:
+        """Return the keys seen that expire next."""
+        return tuple(Soon(-when, key) for when, key in sorted(self._soon, reverse=True))
+
+    def biggest(self) -> tuple[BigKey, ...]:
+        """Return the biggest keys seen, biggest first."""
+        return tuple(BigKey(key, printable(kind), size) for size, key, kind in sorted(self._big, reverse=True))
+
+
+class Page(NamedTuple):
+    """What was answered about some keys, in the same order."""
+
+    keys: tuple[bytes, ...]
+    types: tuple[bytes, ...]
+    ttls_ms: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+Item = TypeVar("Item", bound=tuple[object, ...])
+
+
+def _push(heap: list[Item], item: Item, most: int) -> None:
+    """Put an item on a min-heap that keeps the `most` largest."""
+    if len(heap) < most:
+        heapq.heappush(heap, item)
+    else:
+        heapq.heappushpop(heap, item)
+
+
+class Restart(Exception):  # noqa: N818 - not an error: the pass just begins again
+    """The keyspace is not the one that the pass began with."""
+
+
+class Survey(Collector[Keyspace]):
+    """Surveys for as long as somebody watches."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.share = session.options.scan_share
+        """Largest fraction of the server's time to take; may be changed at any time. 1 means full speed."""
+        delimiter = session.options.delimiter
+        self._shaper = Shaper(delimiter.encode() if delimiter else None)
+        self._questions = KeyQuestions(memory=True)
+        self._sized = True
+        self._pass = Pass(self._shaper)
+        self._complete: Keyspace | None = None
+        self._burst_until = -math.inf
+        self._published = -math.inf
+        self._denied: str | None = None
+        self._restarted: str | None = None
+        self._failure: Failure | None = None
+
+    async def run(self) -> None:
+        """Survey pass after pass."""
+        clock = self.session.clock
+        while True:
+            started = clock.now()
+            self._pass = Pass(self._shaper)
+            if self._complete is None:
+                self._burst_until = started + BURST
+            try:
+                await asyncio.gather(*(self._scan(node) for node in self.session.deployment.nodes))
+            except Restart as restart:
+                self._restarted = str(restart)
+                self._complete = None
+                continue
+            self._complete = self._picture(complete=True)
+            self._restarted = None
+            self._publish()
+            if self.share < 1:
+                await clock.sleep(max(0.0, PASS_EVERY - (clock.now() - started)))
+
+    async def _scan(self, node: Node) -> None:
+        """Read one node from the first page to the last."""
+        index = self.session.deployment.nodes.index(node)
+        cursor, keys = b"0", []
+        run_id = node.identity.run_id if node.identity else None
+        first = True
+        while first or keys or cursor != b"0":
+            await self.feed.wanted()
+            await self.session.pace.resumed()
+            more = first or cursor != b"0"
+            commands: list[Sequence[bytes | int]] = [[b"DBSIZE"]]
+            if more:
+                commands.append([b"SCAN", cursor, b"COUNT", PAGE])
+            answer = await self._ask(node, self._questions.exchange(keys, *commands))
+            if answer is None or (node.identity and run_id and node.identity.run_id != run_id):
+                if node.identity and run_id and node.identity.run_id != run_id:
+                    raise Restart("another server process answers: its keys were read from the start")
+                continue
+            run_id = node.identity.run_id if node.identity else None
+            if not self._book(index, keys, answer):
+                await self.session.clock.sleep(REFUSED_REST)
+                continue
+            if more:
+                cursor, keys = answer.replies[-1]
+                first = False
+            else:
+                keys = []
+            self._publish_progress()
+            await self._rest(answer, node)
+
+    async def _ask(self, node: Node, question: Exchange) -> Answer | None:
+        try:
+            answer = await node.ask(question)
+        except Unavailable as error:
+            self._fail(error.failure)
+            await self.session.clock.sleep(UNAVAILABLE_REST)
+            return None
+        return answer
+
+    def _book(self, index: int, keys: list[bytes], answer: Answer) -> bool:
+        """Take in one answer; False when the server would not tell the next page."""
+        replies, count = answer.replies, len(keys)
+        width = len(self._questions.names)
+        tail = replies[width * count :]
+        for reply, rule in zip(tail, ("+dbsize", "+scan"), strict=False):
+            if isinstance(reply, ReplyError):
+                self._fail(of_reply(reply, rule))
+                return False
+        self._failure = None
+        self._pass.dbsize[index] = tail[0]
+        if count:
+            sizes = replies[2 * count : 3 * count] if self._sized else [0] * count
+            self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall())
+            self._learn_permissions(replies, count)
+        return True
+
+    def _learn_permissions(self, replies: Sequence[Reply], count: int) -> None:
+        """Stop asking what this user may not ask: every refusal is an error in the server's statistics."""
+        for name, reply in zip(self._questions.names, replies[:: count or 1], strict=False):
+            if isinstance(reply, ReplyError) and reply.code == "NOPERM" and " key" not in str(reply):
+                self._denied = f"this user needs the ACL rule +{name}"
+                if name == "memory|usage":
+                    self._sized = False
+                    self._questions = KeyQuestions(memory=False)
+                    self._denied = f"no sizes: {self._denied}"
+
+    async def _rest(self, answer: Answer, node: Node) -> None:
+        """Give the server back to the others."""
+        clock = self.session.clock
+        if clock.now() < self._burst_until or self.share >= 1:
+            return
+        share = self.share if self._complete is None else self.share / FRESH
+        # The way there and back costs the server nothing, so it is not counted.
+        busy = max(answer.took - node.round_trip, 1e-6 * len(answer.replies))
+        await clock.sleep(busy * (1 / share - 1))
+
+    def _fail(self, failure: Failure) -> None:
+        if failure != self._failure:
+            self._failure = failure
+            self._publish()
+
+    def _publish_progress(self) -> None:
+        """Publish now and then, not before the burst is over: numbers that jump tell nobody anything."""
+        now = self.session.clock.now()
+        if now >= self._burst_until and now - self._published >= self.session.pace.interval and self._complete is None:
+            self._publish()
+
+    def _publish(self) -> None:
+        self._published = self.session.clock.now()
+        picture = self._complete or self._picture(complete=False)
+        self.feed.publish(replace(picture, failure=self._failure))
+
+    def _picture(self, *, complete: bool) -> Keyspace:
+        current = self._pass
+        pages, population = current.families.pages, current.population
+        if complete:
+            # Keys came and went while the pass went on; what was counted is the better number.
+            population = pages.keys
+        scale = population / pages.keys if pages.keys else 0.0
+        total = current.families.total()
+        families = [
+            _family(shape, tally, pages, population, sized=self._sized)
+            for shape, tally in current.families.folded().items()
+        ]
+        families.sort(key=lambda family: (-family.keys, family.shape))
+        denied = self._denied
+        if current.unreadable and denied is None:
+            denied = f"{current.unreadable} keys are left out: this user may not read them"
+        return Keyspace(
+            families=tuple(families),
+            dbsize=population,
+            scanned=pages.keys,
+            complete=complete,
+            finished_at=self.session.clock.wall() if complete else None,
+            ttl_buckets=tuple(round(count * scale) for count in total.ttl_buckets),
+            no_ttl=round(total.no_ttl * scale),
+            streams=tuple(current.streams),
+            soonest=current.soonest(),
+            biggest=current.biggest(),
+            denied=denied,
+            restarted=self._restarted,
+        )
+
+
+def _family(shape: Shape, tally: Tally, pages: Pages, population: int, *, sized: bool) -> Family:
+    if not any(is_placeholder(part) for part in shape[1:]):
+        population = pages.keys  # not a family but one key, by its own name: nothing to scale up
+    scale = population / pages.keys
+    with_ttl = tally.keys - tally.no_ttl
+    return Family(
+        shape=tuple(printable(part) for part in shape),
+        keys=round(tally.keys * scale),
+        keys_error=error_of(tally.keys, tally.spread, pages, population),
+        bytes=round(tally.bytes * scale) if sized else None,
+        bytes_error=error_of(tally.bytes, tally.byte_spread, pages, population),
+        types=tuple((printable(kind), count / tally.keys) for kind, count in tally.types.most_common()),
+        no_ttl=tally.no_ttl / tally.keys,
+        ttl_mean=tally.ttl_sum_ms / 1000 / with_ttl if with_ttl else None,
+        ttl_max=tally.ttl_max_ms / 1000 if with_ttl else None,
+    )

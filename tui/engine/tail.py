@@ -1,0 +1,174 @@
+"""The live tail of chosen streams: what is added, as it is added, in bounded memory and at a human pace.
+
+XREAD without BLOCK at a steady pace instead of a blocking read: it needs no connection of its own, can be paused and
+retargeted at any time, and one call serves all chosen streams. When a stream is faster than anyone can read, the tail
+jumps to its newest entries and says how many it left out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui.engine.commands import Reply, exchange
+from tui.engine.failure import Failure, ReplyError, of_reply
+from tui.engine.session import Collector, Session
+
+MOST = 300
+"""Entries taken per stream and read; more than that in one tick, and the tail jumps."""
+FIRST = 20
+"""Entries shown of a stream's past when it is chosen."""
+KEPT = 2000
+"""Entries kept to scroll back."""
+FASTEST = 0.25
+"""Seconds between reads while something comes: livelier than the interval, still four calls a second at most."""
+VALUE_CUT = 2000
+"""Bytes of a field's name or value that are kept; a 1 MB payload would otherwise be held 2,000 times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stream entry, or (without `id`) a note that entries were skipped."""
+
+    number: int
+    """Counts up from 1 without holes, so that a watcher knows what it has drawn already."""
+    stream: bytes
+    id: bytes | None
+    fields: tuple[tuple[bytes, bytes], ...]
+    skipped: int | None = None
+    """How many entries were left out here; None with no `id` when their number is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TailSnapshot:
+    """What has come in."""
+
+    entries: Sequence[Entry]
+    """Oldest first."""
+    chosen: tuple[bytes, ...]
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class _Follow:
+    """Where the tail is in one stream."""
+
+    last_id: bytes | None = None
+    seen: int = 0
+    """Entries added to the stream up to `last_id`, as the server counts them (7.0 and later)."""
+
+
+class Tail(Collector[TailSnapshot]):
+    """Reads the chosen streams while watched."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._follows: dict[bytes, _Follow] = {}
+        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._number = 0
+
+    @property
+    def chosen(self) -> tuple[bytes, ...]:
+        """The streams that are followed."""
+        return tuple(self._follows)
+
+    def choose(self, keys: Sequence[bytes]) -> None:
+        """Follow these streams from now on; what was shown of others stays to be scrolled back to."""
+        self._follows = {key: self._follows.get(key, _Follow()) for key in keys}
+        self.session.pace.nudge()
+
+    async def run(self) -> None:
+        """Read at every tick, and more often while entries come."""
+        pace = self.session.pace
+        async for _ in self.ticks():
+            busy = True
+            while busy and self.feed.watched and not pace.paused:
+                failure, busy = await self._read()
+                self.feed.publish(TailSnapshot(tuple(self._entries), self.chosen, failure))
+                if busy and pace.interval > FASTEST:
+                    await self.feed.shown()
+                    await pace.rest(FASTEST)
+
+    async def _read(self) -> tuple[Failure | None, bool]:
+        """Read what is new; returns a failure, if any, and whether anything came."""
+        new = [key for key, follow in self._follows.items() if follow.last_id is None]
+        failure = await self._jump(new, FIRST) if new else None
+        following = {key: follow for key, follow in self._follows.items() if follow.last_id is not None}
+        if failure is not None or not following:
+            return failure, bool(new)
+        ids = [follow.last_id or b"$" for follow in following.values()]
+        read = exchange([b"XREAD", b"COUNT", MOST, b"STREAMS", *following, *ids])
+        came = bool(new)
+        behind: list[bytes] = []
+        for answer in await self.session.deployment.ask_all(read):
+            if isinstance(answer, Failure):
+                return answer, False
+            reply = answer.replies[0]
+            if isinstance(reply, ReplyError):
+                failure = of_reply(reply, "+xread")
+                if reply.code == "WRONGTYPE":
+                    self._follows.clear()
+                return failure, False
+            for key, entries in reply or ():
+                came = True
+                if len(entries) >= MOST:
+                    behind.append(key)
+                else:
+                    self._append(key, entries)
+        if behind:
+            failure = await self._jump(behind, MOST // 3)
+        return failure, came
+
+    async def _jump(self, keys: Sequence[bytes], count: int) -> Failure | None:
+        """Go to the newest entries of some streams, and note how many that leaves out."""
+        questions: list[Sequence[bytes | int]] = []
+        for key in keys:
+            questions += [[b"XINFO", b"STREAM", key], [b"XREVRANGE", key, b"+", b"-", b"COUNT", count]]
+        for answer in await self.session.deployment.ask_all(exchange(*questions)):
+            if isinstance(answer, Failure):
+                return answer
+            for key, info, entries in zip(keys, answer.replies[::2], answer.replies[1::2], strict=True):
+                if isinstance(entries, ReplyError):
+                    self._follows.pop(key, None)
+                    return of_reply(entries, "+xrevrange")
+                self._land(key, info, entries[::-1])
+        return None
+
+    def _land(self, key: bytes, info: Reply, entries: Sequence[Reply]) -> None:
+        follow = self._follows.get(key)
+        if follow is None:
+            return
+        told = dict(zip(info[::2], info[1::2], strict=True)) if isinstance(info, list) else {}
+        added = told.get(b"entries-added")
+        if follow.last_id is not None:
+            first = follow.last_id
+            entries = [entry for entry in entries if _order(entry[0]) > _order(first)]
+            known = added is not None and follow.seen
+            skipped = max(0, added - follow.seen - len(entries)) if known else None
+            if skipped != 0:
+                self._add(Entry(self._number + 1, key, None, (), skipped))
+        self._append(key, entries)
+        follow.last_id = entries[-1][0] if entries else told.get(b"last-generated-id", b"0-0")
+        follow.seen = added or 0
+
+    def _append(self, key: bytes, entries: Sequence[Reply]) -> None:
+        follow = self._follows.get(key)
+        if follow is None:
+            return
+        for entry_id, values in entries:
+            words = [value[:VALUE_CUT] for value in values or ()]
+            fields = tuple(zip(words[::2], words[1::2], strict=True))
+            self._add(Entry(self._number + 1, key, entry_id, fields))
+        if entries:
+            follow.last_id = entries[-1][0]
+            follow.seen += len(entries)
+
+    def _add(self, entry: Entry) -> None:
+        self._number = entry.number
+        self._entries.append(entry)
+
+
+def _order(entry_id: bytes) -> tuple[int, int]:
+    time, _, sequence = entry_id.partition(b"-")
+    return int(time), int(sequence or 0)
