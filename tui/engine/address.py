@@ -140,9 +140,7 @@ def _options(query: str) -> dict[str, object]:
         elif name == "ssl_cert_reqs":
             fields["insecure"] = value.lower() in ("none", "cert_none")
         elif name not in _CLIENT_OPTIONS:
-            raise ValueError(
-                "after a ? the URL may say db=N; a ? in a password must be percent-encoded as %3F"
-            )
+            raise ValueError("after a ? the URL may say db=N; a ? in a password must be percent-encoded as %3F")
     return fields
 
 
@@ -165,7 +163,5 @@ def _place(host: str | None, port: int | None, path: str, *, tls: bool) -> dict[
 
 def _database(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError(
-            "the database in the URL must be a number; a / in a password must be percent-encoded as %2F"
-        )
+        raise ValueError("the database in the URL must be a number; a / in a password must be percent-encoded as %2F")
     return int(text)

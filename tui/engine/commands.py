@@ -53,7 +53,7 @@ def _by_error(command: Sequence[bytes], reply: Reply) -> Tally:
 
 
 def _xread(command: Sequence[bytes], reply: Reply) -> Tally:
-    """Count two look-ups per stream. An empty reply does not say whether the stream exists: redtop asks of those it saw."""
+    """Count two look-ups per stream: an empty reply does not say whether it exists, but redtop asks of those it saw."""
     streams = (len(command) - [word.upper() for word in command].index(b"STREAMS") - 1) // 2
     if isinstance(reply, ReplyError):
         return (1, 0) if reply.code == "WRONGTYPE" else NOTHING
@@ -127,8 +127,14 @@ def exchange(*commands: Sequence[bytes | int]) -> Exchange:
             misses += miss
         return hits, misses
 
-    payload = b"".join(hiredis.pack_command(tuple(command)) for command in packed)
+    payload = b"".join(_packed(command) for command in packed)
     return Exchange(payload, Counter(names), len(packed), tally)
+
+
+def _packed(command: Sequence[bytes]) -> bytes:
+    words: tuple[Any, ...] = tuple(command)  # hiredis' own types ask for an invariant tuple
+    payload: bytes = hiredis.pack_command(words)
+    return payload
 
 
 def _word(word: bytes | int) -> bytes:

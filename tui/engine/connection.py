@@ -48,8 +48,8 @@ async def connect(address: Address, link: Link) -> None:
 
 def hand_over(connection: Connection, link: Link) -> None:
     """Move the transport from redis-py's connection to the link. The one place that touches its private names."""
-    writer = cast("asyncio.StreamWriter", connection._writer)  # noqa: SLF001
-    connection._reader = connection._writer = None  # noqa: SLF001
+    writer = cast("asyncio.StreamWriter", connection._writer)
+    connection._reader = connection._writer = None
     link.take_over(cast("asyncio.Transport", writer.transport), keep=writer)
 
 

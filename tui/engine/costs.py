@@ -54,7 +54,9 @@ class CostMeter:
         self._marks = list(marks)
         known = [(before, after) for before, after in pairs if before and after and after.at > before.at]
         if known:
-            commands = sum((after.own_commands - before.own_commands) / (after.at - before.at) for before, after in known)
+            commands = sum(
+                (after.own_commands - before.own_commands) / (after.at - before.at) for before, after in known
+            )
             shares = [share for share in (_share(*pair) for pair in known) if share is not None]
             # Of several nodes the most burdened one counts: an average would hide it.
             self.latest = Cost(commands, max(shares, default=None))

@@ -60,7 +60,7 @@ class Deployment:
 
     @property
     def footprint(self) -> Footprint:
-        """redtop's own cost, summed over the nodes."""
+        """Redtop's own cost, summed over the nodes."""
         total = Footprint()
         for node in self.nodes:
             total.commands += node.footprint.commands

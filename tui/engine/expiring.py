@@ -56,7 +56,9 @@ class Expiries(Collector[Expiring]):
             answers = await self.session.deployment.ask_all(_ttls(front))
             # The key is on one node; on the others it is missing (-2).
             replies = [answer.replies for answer in answers if not isinstance(answer, Failure)]
-            ttls = [max((ttl for ttl in ttls if isinstance(ttl, int)), default=-2) for ttls in zip(*replies, strict=True)]
+            ttls = [
+                max((ttl for ttl in ttls if isinstance(ttl, int)), default=-2) for ttls in zip(*replies, strict=True)
+            ]
             wall = self.session.clock.wall()
             front = [Soon(wall + ttl / 1000, soon.key) for soon, ttl in zip(front, ttls, strict=False) if ttl >= 0]
         self._soonest = sorted([*front, *rest], key=lambda soon: soon.at)

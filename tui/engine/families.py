@@ -33,7 +33,8 @@ class Tally:
     """What was counted of one family in the keys seen."""
 
     keys: int = 0
-    bytes: int = 0
+    size: int = 0
+    """Bytes."""
     no_ttl: int = 0
     types: Counter[bytes] = field(default_factory=Counter)
     ttl_buckets: list[int] = field(default_factory=lambda: [0] * (len(TTL_BOUNDS_MS) + 1))
@@ -47,7 +48,7 @@ class Tally:
     def absorb(self, other: Tally) -> None:
         """Add another family's counts. Spreads add up as if pages were independent, which errs on the wide side."""
         self.keys += other.keys
-        self.bytes += other.bytes
+        self.size += other.size
         self.no_ttl += other.no_ttl
         self.types.update(other.types)
         self.ttl_buckets = [mine + theirs for mine, theirs in zip(self.ttl_buckets, other.ttl_buckets, strict=True)]
@@ -98,7 +99,7 @@ class Families:
         self.pages.add(page)
         for tally in touched:
             tally.keys += tally.page_keys
-            tally.bytes += tally.page_bytes
+            tally.size += tally.page_bytes
             tally.spread.add(tally.page_keys, page)
             tally.byte_spread.add(tally.page_bytes, page)
             tally.page_keys = tally.page_bytes = 0

@@ -24,7 +24,21 @@ _PART_END = rb"(?=[:/|{}]|$)"
 
 _RULES: tuple[tuple[str, bytes], ...] = (
     # Order matters: at one place the first rule that fits wins, so the most telling shapes come first.
-    ("uuid", _TOKEN_START + _HEX + rb"{8}-" + _HEX + rb"{4}-" + _HEX + rb"{4}-" + _HEX + rb"{4}-" + _HEX + rb"{12}" + _TOKEN_END),
+    (
+        "uuid",
+        _TOKEN_START
+        + _HEX
+        + rb"{8}-"
+        + _HEX
+        + rb"{4}-"
+        + _HEX
+        + rb"{4}-"
+        + _HEX
+        + rb"{4}-"
+        + _HEX
+        + rb"{12}"
+        + _TOKEN_END,
+    ),
     ("url", rb"https?:/.*"),
     ("jwt", rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"),
     ("email", _TOKEN_START + rb"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"),
@@ -67,7 +81,10 @@ _RULES: tuple[tuple[str, bytes], ...] = (
         rb"(?<![A-Za-z0-9_-])(?=[^:/|{}]*\d)(?=[^:/|{}]*[a-z])(?=[^:/|{}]*[A-Z])[A-Za-z0-9_-]{16,}={0,2}" + _PART_END,
     ),
     # Letters and digits mixed beyond a word with a number behind it (`sess_ab12cd34`).
-    ("id", _TOKEN_START + rb"(?=(?:[A-Za-z]*\d){2})(?![A-Za-z]+\d+" + _TOKEN_END + rb")[A-Za-z0-9]{8,}" + _TOKEN_END),
+    (
+        "id",
+        _TOKEN_START + rb"(?=(?:[A-Za-z]*\d){2})(?![A-Za-z]+\d+" + _TOKEN_END + rb")[A-Za-z0-9]{8,}" + _TOKEN_END,
+    ),
     # A number glued to a word (`user1042`), but not a name like v2, http2, sha256.
     ("int2", rb"(?<=[A-Za-z])(?<!sha)(?<!base)\d{3,}" + _TOKEN_END),
 )

@@ -14,7 +14,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import hiredis
 
@@ -146,7 +145,6 @@ class Link(asyncio.Protocol):
 def _farewell(reply: Reply) -> Failure:
     """Name an error that came without a question, as servers send before they close."""
     if isinstance(reply, ReplyError):
-        error = cast("ReplyError", reply)
-        kind = Kind.FULL if "max number of clients" in str(error) else Kind.LOST
-        return Failure(kind, f"the server closed the connection: {error.sentence}")
+        kind = Kind.FULL if "max number of clients" in str(reply) else Kind.LOST
+        return Failure(kind, f"the server closed the connection: {reply.sentence}")
     return Failure(Kind.PROTOCOL, "the server sent a reply that nobody asked for")

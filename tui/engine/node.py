@@ -129,13 +129,14 @@ class Node:
 
     async def _introduce(self, link: Link) -> Identity:
         """Learn who answers and say who asks; a user who may do neither can still watch."""
-        replies = (
-            await self._within(link, exchange([b"INFO"], [b"CLIENT", b"SETNAME", b"redtop"]))
-        ).replies
+        replies = (await self._within(link, exchange([b"INFO"], [b"CLIENT", b"SETNAME", b"redtop"]))).replies
         if not isinstance(replies[0], bytes):
             if isinstance(replies[0], ReplyError) and replies[0].code == "NOAUTH":
                 raise Unavailable(
-                    Failure(Kind.AUTH, f"{self.address.label} wants a password: give one with --askpass or REDISCLI_AUTH")
+                    Failure(
+                        Kind.AUTH,
+                        f"{self.address.label} wants a password: give one with --askpass or REDISCLI_AUTH",
+                    )
                 )
             return Identity("", "Redis", "?", "primary", 0.0)
         identity = Info(replies[0]).identity

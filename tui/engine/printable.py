@@ -1,8 +1,8 @@
 r"""The only place where bytes become text for people.
 
 Names, values and errors of a server are bytes that anyone may have chosen: they can carry terminal commands
-or invisible characters, or be no text at all. `printable` turns them into text that shows every byte, moves no
-cursor and hides nothing, and that leads back to exactly the same bytes:
+or invisible characters, or be no text at all. `printable` turns them into text that shows every byte, moves
+no cursor and hides nothing, and that leads back to exactly the same bytes:
 
 * what is readable in UTF-8 stays as it is;
 * a backslash becomes `\\`;
@@ -219,9 +219,7 @@ def _unescaped(match: re.Match[str]) -> bytes:
         return bytes((int(byte, 16),))
     code = int(short or long or "-1", 16)
     if code < 0:
-        raise ValueError(
-            f"a backslash must be followed by \\, xNN, uNNNN or UNNNNNNNN (character {match.start() + 1})"
-        )
+        raise ValueError(f"a backslash must be followed by \\, xNN, uNNNN or UNNNNNNNN (character {match.start() + 1})")
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
         raise ValueError(f"{match.group()} is not a character (character {match.start() + 1})")
     return chr(code).encode()

@@ -33,7 +33,7 @@ class Stream:
     key: bytes
     length: int
     rate: float | None
-    """Entries added per second; None until known, or when the server does not count (before 7.0) and it was trimmed."""
+    """Entries added per second; None until known, and before 7.0 (no count of additions) when it was trimmed."""
     last_id: bytes
     groups: tuple[Group, ...]
     denied: str | None = None

@@ -138,7 +138,12 @@ class Pass:
         return sum(self.dbsize.values())
 
     def take(
-        self, keys: Sequence[bytes], types: Sequence[Reply], ttls: Sequence[Reply], sizes: Sequence[Reply], wall: float
+        self,
+        keys: Sequence[bytes],
+        types: Sequence[Reply],
+        ttls: Sequence[Reply],
+        sizes: Sequence[Reply],
+        wall: float,
     ) -> None:
         """Fold one page of keys with the replies about them; keys that are gone by now are left out."""
         rows = [
@@ -244,7 +249,8 @@ class Survey(Collector[Keyspace]):
     async def _scan(self, node: Node) -> None:
         """Read one node from the first page to the last."""
         index = self.session.deployment.nodes.index(node)
-        cursor, keys = b"0", []
+        cursor = b"0"
+        keys: list[bytes] = []
         run_id = node.identity.run_id if node.identity else None
         first = True
         while first or keys or cursor != b"0":
@@ -374,8 +380,8 @@ def _family(shape: Shape, tally: Tally, pages: Pages, population: int, *, sized:
         shape=tuple(printable(part) for part in shape),
         keys=round(tally.keys * scale),
         keys_error=error_of(tally.keys, tally.spread, pages, population),
-        bytes=round(tally.bytes * scale) if sized else None,
-        bytes_error=error_of(tally.bytes, tally.byte_spread, pages, population),
+        bytes=round(tally.size * scale) if sized else None,
+        bytes_error=error_of(tally.size, tally.byte_spread, pages, population),
         types=tuple((printable(kind), count / tally.keys) for kind, count in tally.types.most_common()),
         no_ttl=tally.no_ttl / tally.keys,
         ttl_mean=tally.ttl_sum_ms / 1000 / with_ttl if with_ttl else None,

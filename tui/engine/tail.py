@@ -144,8 +144,7 @@ class Tail(Collector[TailSnapshot]):
         if follow.last_id is not None:
             first = follow.last_id
             entries = [entry for entry in entries if _order(entry[0]) > _order(first)]
-            known = added is not None and follow.seen
-            skipped = max(0, added - follow.seen - len(entries)) if known else None
+            skipped = max(0, added - follow.seen - len(entries)) if added is not None and follow.seen else None
             if skipped != 0:
                 self._add(Entry(self._number + 1, key, None, (), skipped))
         self._append(key, entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,13 +17,19 @@ from tui.engine.session import Collector, Session
 
 KEPT = 3600
 """Samples kept: an hour at one a second, about 1 MB."""
+COST_SECTIONS = (b"commandstats", b"debug")
+"""Sections of INFO that `costs` is made of; a server that lacks one answers with nothing."""
 COST_EVERY = 5.0
 """Seconds between measurements of redtop's own cost: they make INFO longer, so not at every tick."""
 
 
+COUNTERS = ("keyspace_hits", "keyspace_misses", "total_commands_processed", "evicted_keys", "expired_keys")
+"""INFO fields that only grow, except when the server restarts or CONFIG RESETSTAT is called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One tick. Bytes, numbers per second, fractions; None where unknown: not told, just reset, or not reached."""
+    """One tick: bytes, numbers per second, fractions; None where unknown (not told, just reset, not reached)."""
 
     at: float
     """Wall-clock seconds."""
@@ -79,8 +85,7 @@ class _Reading:
 
     @property
     def counters(self) -> tuple[int, ...]:
-        names = ("keyspace_hits", "keyspace_misses", "total_commands_processed", "evicted_keys", "expired_keys")
-        return tuple(self.info.integer(name) or 0 for name in names)
+        return tuple(self.info.integer(name) or 0 for name in COUNTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ def between(before: _Reading | None, after: _Reading) -> _Rates | None:
 
 
 class Pulse(Collector[Vitals]):
-    """Collects vitals. Goes on while the screen is paused or hidden, so that the history has no false gaps."""
+    """Collects vitals, also while the screen is paused or hidden, so that the history has no false gaps."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -138,19 +143,19 @@ class Pulse(Collector[Vitals]):
     async def _tick(self) -> None:
         clock, deployment = self.session.clock, self.session.deployment
         measure_cost = clock.now() >= self._cost_due
-        sections = ([b"INFO"], [b"INFO", b"commandstats"], [b"INFO", b"debug"]) if measure_cost else ([b"INFO"],)
+        sections = [[b"INFO"], *([b"INFO", section] for section in COST_SECTIONS if measure_cost)]
         answers = await deployment.ask_all(exchange(*sections))
         failure = next((_failure(answer) for answer in answers if _failure(answer)), None)
         if failure is not None:
             self._publish(Sample(clock.wall()), failure)
             self._before.clear()
             return
-        readings = [self._reading(answer) for answer in answers if isinstance(answer, Answer)]
+        good = [answer for answer in answers if isinstance(answer, Answer)]
         if measure_cost:
             self._cost_due = clock.now() + COST_EVERY
-            extra = [[Info(reply) for reply in answer.replies if isinstance(reply, bytes)] for answer in answers if isinstance(answer, Answer)]
-            self._cost.measure(clock.now(), extra, [node.footprint for node in deployment.nodes])
-        self._publish(self._sample(readings), None)
+            told = [[Info(reply) for reply in answer.replies if isinstance(reply, bytes)] for answer in good]
+            self._cost.measure(clock.now(), told, [node.footprint for node in deployment.nodes])
+        self._publish(self._sample([self._reading(answer) for answer in good]), None)
 
     def _reading(self, answer: Answer) -> _Reading:
         info = Info(answer.replies[0])
@@ -170,10 +175,9 @@ class Pulse(Collector[Vitals]):
         self._before = dict(enumerate(readings))
         infos = [reading.info for reading in readings]
         self._policy = infos[0].text("maxmemory_policy")
-        databases: dict[int, int] = {}
+        databases: Counter[int] = Counter()
         for info in infos:
-            for db, keys in info.databases.items():
-                databases[db] = databases.get(db, 0) + keys
+            databases.update(info.databases)
         self._databases = tuple(sorted(databases.items()))
         known = [rate for rate in rates if rate is not None]
         complete = len(known) == len(readings)
@@ -184,7 +188,6 @@ class Pulse(Collector[Vitals]):
         def per_second(total: int) -> float | None:
             return total / seconds if complete and seconds else None
 
-        own = sum(info.integer("connected_clients") is not None for info in infos)
         clients = _sum(infos, "connected_clients")
         return Sample(
             at=self.session.clock.wall(),
@@ -195,10 +198,10 @@ class Pulse(Collector[Vitals]):
             hit_rate=hits / reads if complete and reads else None,
             reads_per_s=per_second(reads),
             ops_per_s=per_second(sum(rate.commands for rate in known)),
-            clients=None if clients is None else clients - own,
+            clients=None if clients is None else clients - len(infos),
             evicted_per_s=per_second(sum(rate.evicted for rate in known)),
             expired_per_s=per_second(sum(rate.expired for rate in known)),
-            keys=databases.get(self.session.deployment.db, 0),
+            keys=databases[self.session.deployment.db],
         )
 
     def _publish(self, sample: Sample, failure: Failure | None) -> None:
