@@ -62,6 +62,8 @@ class Vitals:
     """Oldest first; a sample without values is a gap."""
     interval: float
     """Seconds between samples now."""
+    uptime: float | None
+    """Seconds the server has been up."""
     policy: str | None
     """maxmemory-policy, as the server names it."""
     cost: Cost
@@ -128,6 +130,7 @@ class Pulse(Collector[Vitals]):
         self._cost = CostMeter()
         self._cost_due = 0.0
         self._policy: str | None = None
+        self._uptime: float | None = None
         self._databases: tuple[tuple[int, int], ...] = ()
 
     async def run(self) -> None:
@@ -175,6 +178,7 @@ class Pulse(Collector[Vitals]):
         self._before = dict(enumerate(readings))
         infos = [reading.info for reading in readings]
         self._policy = infos[0].text("maxmemory_policy")
+        self._uptime = infos[0].real("uptime_in_seconds")
         databases: Counter[int] = Counter()
         for info in infos:
             databases.update(info.databases)
@@ -212,6 +216,7 @@ class Pulse(Collector[Vitals]):
                 now=sample,
                 history=tuple(self._history),
                 interval=self.session.pace.interval,
+                uptime=self._uptime,
                 policy=self._policy,
                 cost=self._cost.latest,
                 databases=self._databases,

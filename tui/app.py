@@ -1,0 +1,247 @@
+"""The application: opens the session, owns screens, themes, palette and the last belt against unsafe text."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from tui.engine.node import Phase
+from tui.engine.printable import is_safe, scrub
+from tui.engine.session import Options, Session
+from tui.engine.status import Status, StatusWatch
+from tui.screens.base import PaneScreen
+from tui.screens.connect import ConnectScreen
+from tui.screens.dashboard import Dashboard
+from tui.screens.help import HelpScreen
+from tui.settings import Settings, SettingsError
+from tui.theme import DARK, LIGHT
+from widgets.lean import lean
+
+if TYPE_CHECKING:
+    from tui.demo import Demo
+
+PAGES: tuple[type[PaneScreen], ...] = (Dashboard,)
+"""All pages, by their number keys."""
+
+
+class Scrub(LineFilter):
+    """Replaces whatever could still move a cursor or hide a meaning, in any widget, whoever wrote it."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments with only safe text in them."""
+        if all(segment.control or is_safe(segment.text) for segment in segments):
+            return segments
+        return [segment if segment.control else Segment(scrub(segment.text), segment.style) for segment in segments]
+
+
+class RedtopApp(App[int]):
+    """redtop."""
+
+    TITLE = "redtop"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause", id="app.pause", tooltip="Hold the picture still; nothing is asked meanwhile"),
+        Binding("r", "refresh_now", "Refresh", show=False, id="app.refresh", tooltip="Look now"),
+        Binding("plus,equals_sign", "faster", "Faster", show=False, id="app.faster", tooltip="Refresh more often"),
+        Binding("minus", "slower", "Slower", show=False, id="app.slower", tooltip="Refresh less often"),
+        Binding("ctrl+t", "switch_theme", "Theme", show=False, id="app.theme", tooltip="Change between dark and light"),
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="Explain what has the focus, and all keys"),
+        Binding("ctrl+p", "command_palette", "Palette", id="app.palette", tooltip="Search all commands"),
+        Binding("q,ctrl+c", "quit", "Quit", id="app.quit", tooltip="Leave redtop"),
+    ]
+
+    def __init__(self, settings: Settings, *, demo: Demo | None = None, session: Session | None = None) -> None:
+        super().__init__()
+        self.settings = settings
+        self.session = session or _session(settings)
+        self._demo = demo
+        self._own_demo: Demo | None = None
+        self._scrub = Scrub()
+        self._ever_live = False
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Put the last belt behind Textual's own filters."""
+        return [*super().get_line_filters(), self._scrub]
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a notification; markup is never interpreted, whatever the caller says."""
+        super().notify(message, **(options | {"markup": False}))
+
+    def on_mount(self) -> None:
+        """Start looking."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = (LIGHT if self.settings.theme == "light" else DARK).name
+        self._open(self.session)
+
+    def on_unmount(self) -> None:
+        """Stop a demo that was started from the first screen."""
+        if self._own_demo is not None:
+            self._own_demo.stop()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Everything that a key does, for the palette."""
+        for _, binding, enabled, tooltip in screen.active_bindings.values():
+            if enabled and tooltip and binding.id and not binding.id.startswith(("table.", "tail.")):
+                yield SystemCommand(binding.description, tooltip, _runner(self, binding.action))
+        if isinstance(screen, PaneScreen):
+            for index, pane in enumerate(screen.panes):
+                yield SystemCommand(pane.TITLE, f"Go to {pane.TITLE}", _runner(screen, f"jump({index})"))
+
+    def action_pause(self) -> None:
+        """Hold the picture, or let it go on."""
+        self.session.pace.paused = not self.session.pace.paused
+
+    def action_refresh_now(self) -> None:
+        """Look now."""
+        self.session.pace.nudge()
+
+    def action_faster(self) -> None:
+        """Refresh more often."""
+        self.session.pace.faster()
+
+    def action_slower(self) -> None:
+        """Refresh less often."""
+        self.session.pace.slower()
+
+    def action_switch_theme(self) -> None:
+        """Change between dark and light."""
+        self.theme = (LIGHT if self.theme == DARK.name else DARK).name
+
+    def action_help(self) -> None:
+        """Explain what has the focus."""
+        screen = self.screen
+        if not isinstance(screen, PaneScreen):
+            return
+        pane = screen.panes[screen.current]
+        shown: dict[str, str] = {}
+        for _, binding, _, tooltip in screen.active_bindings.values():
+            if tooltip:
+                key = self.get_key_display(binding)
+                shown[tooltip] = f"{shown[tooltip]} {key}" if tooltip in shown else key
+        keys = [(key, what) for what, key in shown.items()]
+        keys += [(pane.JUMP, f"Go to {pane.TITLE}") for pane in screen.panes]
+        self.push_screen(HelpScreen(pane.TITLE, pane.HELP, keys))
+
+    def on_connect_screen_elsewhere(self, message: ConnectScreen.Elsewhere) -> None:
+        """Connect to the place a person typed."""
+        from tui.settings import at
+
+        try:
+            self.settings = at(self.settings, message.place, message.password)
+        except SettingsError as error:
+            self.notify(str(error), severity="error")
+            return
+        self._reopen(_session(self.settings))
+
+    async def on_connect_screen_demo(self) -> None:
+        """Start the demo from the first screen."""
+        import asyncio
+        from dataclasses import replace
+
+        from tui.demo import HOST, Demo, DemoError
+        from tui.engine.address import Address
+
+        demo = Demo()
+        try:
+            await asyncio.to_thread(demo.start)
+        except DemoError as error:
+            self.notify(str(error), severity="error")
+            return
+        self._demo = self._own_demo = demo
+        self.settings = replace(self.settings, address=Address(HOST, demo.port))
+        self._reopen(_session(self.settings))
+
+    def _open(self, session: Session) -> None:
+        self.session = session
+        self._ever_live = False
+        self.run_worker(session.run(), group="session", exclusive=True, description="session")
+        self.run_worker(self._watch(session), group="watch", exclusive=True, description="status")
+        self.push_screen(PAGES[0](session, "redtop demo" if self._demo else "redtop"))
+
+    def _reopen(self, session: Session) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._open(session)
+
+    async def _watch(self, session: Session) -> None:
+        """Follow the connection: dim what is stale, and ask the person when only a person can help."""
+        async for status in session.of(StatusWatch).feed.watch():
+            self._show_status(status)
+
+    def _show_status(self, status: Status) -> None:
+        worst = status.state.worst
+        self._ever_live = self._ever_live or worst.phase is Phase.LIVE
+        for screen in self.screen_stack:
+            if isinstance(screen, PaneScreen):
+                screen.set_class(status.stale_for is not None and self._ever_live, "-stale")
+        asking = next((screen for screen in self.screen_stack if isinstance(screen, ConnectScreen)), None)
+        helpless = worst.failure is not None and (worst.phase is Phase.REFUSED or not self._ever_live)
+        if helpless and worst.failure is not None:
+            if asking is None:
+                label = self.settings.address.label
+                self.push_screen(ConnectScreen(label, worst.failure, offer_demo=self._demo is None))
+            elif asking.is_mounted:
+                asking.explain(worst.failure)
+        elif asking is not None and worst.phase is Phase.LIVE:
+            asking.dismiss()
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, lean(renderable))  # type: ignore[arg-type]  # the same kind of update, leaner
+
+    def _fatal_error(self) -> None:
+        """End with one sentence: Textual's own traceback would print local variables, keys and passwords included."""
+        self.bell()
+        self._exit_renderables.append(Text(_record_fault()))
+        self._close_messages_no_wait()
+
+
+def run(settings: Settings, *, demo: Demo | None = None) -> int:
+    """Show the dashboard until the person leaves; returns the exit code."""
+    app = RedtopApp(settings, demo=demo)
+    result = app.run()
+    return result if isinstance(result, int) else app.return_code or 0
+
+
+def _session(settings: Settings) -> Session:
+    options = Options(settings.interval, settings.scan_share, settings.delimiter)
+    return Session(settings.address, options)
+
+
+def _runner(owner: App[Any] | Screen[Any], action: str) -> Any:
+    async def run_it() -> None:
+        await owner.run_action(action)
+
+    return run_it
+
+
+def _record_fault() -> str:
+    """Write the traceback, without values, where the person can find it; returns the sentence to end with."""
+    kind, error, where = sys.exc_info()
+    from platformdirs import user_state_path
+
+    folder = user_state_path("redtop")
+    name = kind.__name__ if kind else "error"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "fault.log"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.writelines(traceback.format_tb(where))
+            file.write(name + "\n")
+    except OSError:
+        return f"redtop: a fault inside redtop ({name}); it could not be recorded."
+    return f"redtop: a fault inside redtop ({name}); where it happened is in {Path(path)}."

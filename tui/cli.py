@@ -1,0 +1,225 @@
+"""The command line: options become Settings, then the dashboard or a headless command takes over.
+
+Whatever is heavy (Textual, redis, the server of the demo) is imported inside the command that needs it, so that
+`--version` and `--help` answer at once. Every expected failure is one sentence on stderr and a documented exit code.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui import __version__
+from tui.demo import HOST, Demo, DemoError
+from tui.engine.address import Address
+from tui.options import (
+    BAD_USAGE,
+    CONNECTION,
+    COULD_NOT_LOOK,
+    DEMO,
+    FAULT,
+    FINE,
+    INTERRUPTED,
+    READER_GONE,
+    SESSION,
+    PlainCommand,
+    TopCommand,
+    options,
+)
+from tui.settings import FLAGS, Settings, SettingsError, load, resolve
+
+_PLACES = {"url": ("host", "port", "socket", "url"), "host": ("socket",), "socket": ("host", "port")}
+"""What an option after the command makes of earlier ones that named another server."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run redtop and return its exit code; nothing expected leaves this as an exception."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # output that is not UTF-8 is no reason to fail
+    try:
+        return _run(sys.argv[1:] if args is None else list(args))
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        return _complain(BAD_USAGE, error.format_message())
+    except SettingsError as error:
+        return _complain(BAD_USAGE, str(error))
+    except DemoError as error:
+        return _complain(COULD_NOT_LOOK, str(error))
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _leave_quietly()
+    except Exception as error:
+        if os.environ.get("REDTOP_TRACEBACK"):
+            raise
+        return _complain(FAULT, _fault(error))
+
+
+@click.group(
+    cls=TopCommand,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["--help"], "max_content_width": 100},
+    subcommand_metavar="[COMMAND]",
+)
+@options("Connection", CONNECTION)
+@options("Session", SESSION)
+@click.version_option(__version__, prog_name="redtop", message="%(prog)s %(version)s")
+@click.pass_context
+def redtop(context: click.Context, /, **_flags: object) -> int | None:
+    """Top for Redis and Valkey: a live dashboard in the terminal.
+
+    Without a command it shows the dashboard of the server at localhost:6379, or of the one that the options name.
+    Options may stand before or after the command.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    _require_terminal("redtop report")
+    settings = _settings(context)
+    from tui.app import run
+
+    return run(settings)
+
+
+@redtop.command(cls=PlainCommand)
+@options("Connection", CONNECTION)
+@options("Session", SESSION)
+@click.pass_context
+def report(context: click.Context, /, **_flags: object) -> int:
+    """Take one look at a server and print it; needs no terminal."""
+    settings = _settings(context)
+    from tui.report import print_report
+
+    return print_report(settings, sys.stdout)
+
+
+@redtop.command(cls=PlainCommand)
+@options("Demo", DEMO)
+@options("Session", SESSION)
+@click.pass_context
+def demo(context: click.Context, /, **_flags: object) -> int:
+    """Start a server with a living workload, and the dashboard on it.
+
+    The server listens on this machine only, and is gone when the demo ends. The systems are oauth-proxy,
+    faultmaven, fastapi-best-architecture, migration-platform and arketic.
+    """
+    flags = _demo_flags(context)
+    once = flags.pop("once", False)
+    if not once:
+        _require_terminal("redtop demo --once")
+    port = resolve(flags, {}, Path()).address.port if "port" in flags else None
+    view = resolve({**flags, "port": None}, {}, Path())
+    with Demo(**_demo_arguments(flags), port=port) as running:
+        settings = replace(view, address=Address(HOST, running.port))
+        return _print_demo(settings, running) if once else _show_demo(settings, running)
+
+
+def _demo_arguments(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose what the demo was told; its defaults stand for the rest."""
+    return {name: flags[name] for name in ("systems", "keys", "seed") if name in flags}
+
+
+def _show_demo(settings: Settings, running: Demo) -> int:
+    from tui.app import run
+
+    return run(settings, demo=running)
+
+
+def _print_demo(settings: Settings, running: Demo) -> int:
+    from tui.report import print_report
+
+    with suppress(TimeoutError):  # a very large demo: report what is there by now
+        running.wait_filled()
+    return print_report(settings, sys.stdout)
+
+
+def _run(args: list[str]) -> int:
+    if instruction := os.environ.get("_REDTOP_COMPLETE"):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(redtop, {}, "redtop", "_REDTOP_COMPLETE", instruction)
+    try:
+        with redtop.make_context("redtop", args) as context:
+            code = redtop.invoke(context)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()  # while a reader that went away is still an exception of ours
+    return FINE if code is None else int(code)
+
+
+def _given(context: click.Context) -> dict[str, Any]:
+    return {name: value for name, value in context.params.items() if value not in (None, ()) and value is not False}
+
+
+def _flags(context: click.Context) -> dict[str, Any]:
+    """Join the options before and after the command; the later ones win."""
+    later = _given(context)
+    earlier = {} if context.parent is None else _given(context.parent)
+    for name in later:
+        for other in _PLACES.get(name, ()):
+            earlier.pop(other, None)
+    return earlier | later
+
+
+def _settings(context: click.Context) -> Settings:
+    flags = _flags(context)
+    if flags.pop("askpass", False):
+        flags["password"] = click.prompt("Password", default="", hide_input=True, show_default=False, err=True)
+    return load(flags)
+
+
+def _demo_flags(context: click.Context) -> dict[str, Any]:
+    """Join the options, and refuse those that would name a server: the demo brings its own."""
+    flags = _flags(context)
+    known = {param.name for param in context.command.params}
+    for name in flags:
+        if name not in known:
+            option = FLAGS.get(name, f"--{name}")
+            raise click.UsageError(f"The demo starts a server of its own: leave {option} out.")
+    return flags
+
+
+def _require_terminal(instead: str) -> None:
+    """Refuse to draw where nobody sees it; Textual draws on standard error, so that counts too."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return  # a driver of somebody's choice, as textual-serve's: it knows where to draw
+    streams = {"standard input": sys.stdin, "standard output": sys.stdout, "standard error": sys.stderr}
+    lacking = [f"{name} is none" for name, stream in streams.items() if stream is None or not stream.isatty()]
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        lacking.append("TERM names none")
+    if lacking:
+        raise click.UsageError(f"The dashboard needs a terminal, and {lacking[0]}: use `{instead}` instead.")
+
+
+def _complain(code: int, sentence: str) -> int:
+    from tui.engine.printable import scrub
+
+    with suppress(BrokenPipeError):
+        click.echo(f"redtop: {scrub(' '.join(sentence.split()))}", err=True)
+    return code
+
+
+def _fault(error: Exception) -> str:
+    """Name a fault by kind and place: its own text may hold what a server or a person keeps secret."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    kind = type(error).__name__
+    return f"this is a fault in redtop ({kind}{place}); set REDTOP_TRACEBACK=1 to see all of it."
+
+
+def _leave_quietly() -> int:
+    """End like a program that a closed pipe ended, and keep the interpreter from flushing into it once more."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return READER_GONE

@@ -1,0 +1,163 @@
+"""fastapi-best-architecture: raw JWTs by user and session, captchas, limits; everything under `fba:`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tui.demo.system import System
+from tui.demo.wire import Command
+from tui.demo.world import Pool, World
+
+DAY = 86_400
+ENDPOINTS = (
+    "/api/v1/auth/login",
+    "/api/v1/sys/users",
+    "/api/v1/sys/menus",
+    "/api/v1/log/opera",
+    "/api/v1/task/results",
+)
+CITIES = ("Lisbon", "Oslo", "Nairobi", "Kyoto", "Lima", "Tallinn", "Accra", "Hanoi", "Quito", "Split")
+NODES = 4
+
+
+class FastapiBestArchitecture(System):
+    """See SYSTEMS.md, part 3."""
+
+    name = "fastapi-best-architecture"
+    share = 0.22
+
+    def __init__(self, world: World) -> None:
+        """Start with nobody logged in."""
+        super().__init__(world)
+        self.online: Pool[tuple[int, str]] = Pool(700)
+        self.user_keys: Pool[str] = Pool(250)
+        self.location_keys: Pool[str] = Pool(400)
+        self.deck = (
+            (self._login, 4),
+            (self._user_key, 1),
+            (self._location_key, 1),
+            (self._task, 1),
+            (self._location_key, 1),
+        )
+
+    def essentials(self) -> Iterator[Command]:
+        """Yield every family once or more."""
+        for node in range(NODES):
+            yield from self._node(node)
+        for _ in range(70):
+            yield from self._login()
+            yield from self._user_key()
+            yield from self._location_key()
+        for _ in range(12):
+            yield from self._captchas()
+            yield from self._task()
+            yield from self._failure()
+            yield from self._limit()
+        for name in ("admin", "superuser"):  # what "delete all tokens except" leaves alone
+            yield ("SET", f"fba:token:{name}", self._jwt(name, DAY), "EX", DAY)
+
+    def act(self, dt: float) -> Iterator[Command]:
+        """Check tokens on every request, log in and out, limit, remember locations."""
+        world = self.world
+        for _ in self.busy(40, dt, 0.1):
+            user, session = self.online.pick(world)
+            yield self.checked(f"fba:token:{user}:{session}", f"fba:token:{user}:{world.uuid()}")
+        for _ in self.busy(25, dt, 0.5):
+            yield from self.cached(self.user_keys, f"fba:user:{self._user()}", self._write_user)
+        for _ in self.busy(8, dt):
+            yield from self.cached(self.location_keys, f"fba:ip:location:{world.ip()}", self._write_location)
+        for _ in self.busy(12, dt, 0.7):
+            yield from self._limit()
+        for _ in self.busy(0.9, dt):
+            yield from self._captchas()
+            yield from self._login()
+        if len(self.online) > 250 and world.chance(0.6 * dt):
+            yield from self._logout()
+        if world.chance(0.4 * dt):
+            yield from self._failure()
+        if world.chance(1.0 * dt):
+            yield from self._task()
+        if world.every("heartbeat", 15):
+            for node in range(NODES):
+                yield from self._node(node)
+
+    def _user(self) -> int:
+        return 1 + self.world.bits(9)
+
+    def _jwt(self, user: int | str, lasts: int) -> str:
+        world = self.world
+        return world.jwt(f'{{"session_uuid":"{world.uuid()}","exp":{int(world.now) + lasts},"sub":"{user}"}}')
+
+    def _login(self) -> Iterator[Command]:
+        world = self.world
+        user, session = self._user(), world.uuid()
+        left = world.ttl(DAY)
+        yield ("SET", f"fba:token:{user}:{session}", self._jwt(user, left), "EX", left)
+        yield (
+            "SET",
+            f"fba:refresh_token:{user}:{session}",
+            self._jwt(user, left + 6 * DAY),
+            "EX",
+            left + 6 * DAY,
+        )
+        info = f'{{"ip":"{world.ip()}","os":"Linux","browser":"Firefox","last_login_time":"{world.iso()}"}}'
+        yield ("SET", f"fba:token_extra_info:{user}:{session}", info, "EX", left)
+        yield ("SET", f"fba:token_online:{session}", user, "EX", left)
+        yield ("SADD", "fba:token_online", session)
+        old = self.online.add((user, session))
+        if old:
+            yield ("SREM", "fba:token_online", old[1])
+
+    def _logout(self) -> Iterator[Command]:
+        user, session = self.online.take(self.world)
+        keys = (f"fba:{kind}:{user}:{session}" for kind in ("token", "refresh_token", "token_extra_info"))
+        yield ("UNLINK", *keys, f"fba:token_online:{session}")
+        yield ("SREM", "fba:token_online", session)
+
+    def _user_key(self) -> Iterable[Command]:
+        key = f"fba:user:{self.world.bits(21)}"
+        self.user_keys.add(key)
+        return self._write_user(key)
+
+    def _write_user(self, key: str) -> Iterable[Command]:
+        world = self.world
+        who = f'"username":"{world.username()}","email":"{world.email()}","dept":{world.bits(5)}'
+        value = f'{{"id":{key[9:]},{who},"roles":[{{"id":{world.bits(3)},"menus":"{world.prose(500)}"}}]}}'
+        return (("SET", key, value, "EX", 3600),)
+
+    def _location_key(self) -> Iterable[Command]:
+        key = f"fba:ip:location:{self.world.ip()}"
+        self.location_keys.add(key)
+        return self._write_location(key)
+
+    def _write_location(self, key: str) -> Iterable[Command]:
+        world = self.world
+        value = f'{{"country":"--","regionName":"{world.hex(4)}","city":"{world.pick(CITIES)}"}}'
+        return (("SET", key, value, "EX", world.ttl(DAY)),)
+
+    def _captchas(self) -> Iterator[Command]:
+        world = self.world
+        yield ("SET", f"fba:login:captcha:{world.uuid()}", world.hex(4), "EX", world.ttl(300))
+        yield ("SET", f"fba:email:captcha:{world.ip()}", 100_000 + world.bits(19), "EX", world.ttl(180))
+        yield ("SET", f"fba:oauth2:state:{world.hex(32)}", '{"type":"login"}', "EX", world.ttl(180))
+
+    def _failure(self) -> Iterator[Command]:
+        user = self._user()
+        yield ("INCR", f"fba:login:failure:{user}")
+        yield ("EXPIRE", f"fba:login:failure:{user}", 86_400)
+        if self.world.chance(0.5):
+            yield ("SET", f"fba:user:lock:{user}", "locked", "EX", self.world.ttl(300))
+
+    def _limit(self) -> Iterator[Command]:
+        key = f"fba:limiter:{self.world.pick(ENDPOINTS)}:{self.world.ip()}"
+        yield ("INCR", key)
+        yield ("EXPIRE", key, 60)
+
+    def _task(self) -> Iterable[Command]:
+        world = self.world
+        task = world.uuid()
+        value = f'{{"status":"SUCCESS","result":"{world.prose(60)}","task_id":"{task}","date_done":"{world.iso()}"}}'
+        return (("SET", f"fba:celery:task-meta:{task}", value, "EX", world.ttl(DAY)),)
+
+    def _node(self, node: int) -> Iterator[Command]:
+        yield ("SET", f"fba:snowflake:nodes:0:{node}", f"pod-{node}:{int(self.world.now)}", "EX", 60)

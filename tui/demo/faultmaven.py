@@ -1,0 +1,214 @@
+"""faultmaven: conversation sessions, accounts, hashed API tokens and report indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.demo.system import System
+from tui.demo.wire import Command
+from tui.demo.world import Pool, World
+
+HALF_HOUR, DAY, CLOSED = 1800, 86_400, 90 * 86_400
+REPORT_TYPES = ("INCIDENT_REPORT", "RCA_REPORT", "RUNBOOK")
+SESSIONS = 420
+"""Kept alive at once; the document expects 100 to 1000 of 5 to 10 KB."""
+
+
+class Faultmaven(System):
+    """See SYSTEMS.md, part 2."""
+
+    name = "faultmaven"
+    share = 0.12
+
+    def __init__(self, world: World) -> None:
+        """Choose the users."""
+        super().__init__(world)
+        self.users = [f"user_{world.hex(8)}" for _ in range(48)]
+        self.sessions: Pool[tuple[str, str, str]] = Pool(SESSIONS)
+        self.tokens: Pool[tuple[str, str, str]] = Pool(90)
+        self.deck = ((self._session, 2), (self._report, 1), (self._login, 2), (self._report, 1))
+
+    def essentials(self) -> Iterator[Command]:
+        """Yield every family once or more."""
+        for user in self.users:
+            yield from self._account(user)
+        for _ in range(90):
+            yield from self._session()
+        for _ in range(40):
+            yield from self._login()
+        for _ in range(35):
+            yield from self._case(closed=self.world.chance(0.3))
+        yield from self._drift()
+
+    def act(self, dt: float) -> Iterator[Command]:
+        """Talk: look sessions up, extend and rewrite them; validate tokens; file a report now and then."""
+        world = self.world
+        for _ in self.busy(16, dt):
+            session = self.sessions.pick(world)
+            yield ("GET", f"session:{session[0]}")
+            yield from self._renew(session, rewrite=world.chance(0.2))
+        for _ in self.busy(25, dt, 0.3):
+            yield self.checked(f"auth:token:{self.tokens.pick(world)[0]}", f"auth:token:{world.sha256()}")
+        for _ in self.busy(3, dt, 0.6):
+            _, token, _ = self.tokens.pick(world)
+            yield ("HSET", f"auth:token_meta:{token}", "last_used", world.iso())
+            yield ("EXPIRE", f"auth:token_meta:{token}", DAY)
+        for _ in self.busy(0.5, dt):
+            yield from self._session()
+        if len(self.sessions) > 200 and world.chance(0.35 * dt):
+            yield from self._end_session()
+        if world.every("login", 4):
+            yield from self._login()
+        if len(self.tokens) > 60 and world.every("logout", 5):
+            yield from self._logout()
+        if world.every("case", 12):
+            yield from self._case(closed=world.chance(0.4))
+
+    # -- accounts and tokens -----------------------------------------------------------------------------------
+
+    def _account(self, user: str) -> Iterator[Command]:
+        world = self.world
+        email = world.email()
+        name = email.split("@")[0]
+        yield (
+            "HSET",
+            f"auth:user:{user}",
+            *(
+                "user_id",
+                user,
+                "username",
+                name,
+                "email",
+                email,
+                "display_name",
+                name.replace(".", " ").title(),
+            ),
+            *("hashed_password", f"$2b$12${world.secret(53)}", "created_at", world.iso(40 * DAY)),
+            *("last_login", world.iso(3000), "roles", '["user"]'),
+        )
+        yield ("SET", f"auth:username:{name}", user)
+        yield ("SET", f"auth:email:{email}", user)
+        yield ("RPUSH", "auth:user_list", user)
+
+    def _login(self) -> Iterator[Command]:
+        world = self.world
+        user, digest, token, left = (
+            world.pick(self.users),
+            world.sha256(),
+            f"tok_{world.hex(12)}",
+            world.ttl(DAY),
+        )
+        yield ("SET", f"auth:token:{digest}", user, "EX", left)
+        yield (
+            "HSET",
+            f"auth:token_meta:{token}",
+            *("token_id", token, "user_id", user, "token_hash", digest, "created_at", world.iso(DAY - left)),
+            *(
+                "last_used",
+                world.iso(60),
+                "expires_at",
+                world.iso(-left),
+                "usage_count",
+                world.bits(8),
+                "is_revoked",
+                "false",
+            ),
+        )
+        yield ("EXPIRE", f"auth:token_meta:{token}", left)
+        yield ("LPUSH", f"auth:user_tokens:{user}", token)
+        yield ("LTRIM", f"auth:user_tokens:{user}", 0, 19)
+        yield ("EXPIRE", f"auth:user_tokens:{user}", DAY)
+        self.tokens.add((digest, token, user))
+
+    def _logout(self) -> Iterator[Command]:
+        digest, token, user = self.tokens.take(self.world)
+        yield ("DEL", f"auth:token:{digest}", f"auth:token_meta:{token}")
+        yield ("LREM", f"auth:user_tokens:{user}", 1, token)
+
+    # -- sessions ----------------------------------------------------------------------------------------------
+
+    def _session(self) -> Iterator[Command]:
+        world = self.world
+        if world.now == world.start and len(self.sessions) == SESSIONS:
+            # The prefill of a large demo: more sessions than the document expects would be bigger, not truer.
+            yield from self._report()
+            yield from self._report()
+            return
+        session = (f"sess_{world.hex(12)}", world.pick(self.users), f"browser_{world.hex(6)}")
+        left = world.ttl(HALF_HOUR)
+        self.sessions.add(session)
+        yield ("SET", f"session:{session[0]}", self._conversation(session), "EX", left)
+        yield ("SET", f"client_session:{session[1]}:{session[2]}", session[0], "EX", left)
+
+    def _conversation(self, session: tuple[str, str, str]) -> str:
+        world = self.world
+        ids = f'"session_id":"{session[0]}","user_id":"{session[1]}","client_id":"{session[2]}"'
+        turns = ",".join(
+            f'{{"role":"{("user", "assistant")[turn % 2]}","content":"{world.prose(350 + world.bits(10))}"}}'
+            for turn in range(6 + world.bits(2))
+        )
+        times = f'"created_at":"{world.iso(1200)}","last_activity":"{world.iso()}"'
+        return f'{{{ids},"case_id":"case_{world.hex(8)}",{times},"messages":[{turns}],"context":{{"phase":"triage"}}}}'
+
+    def _renew(self, session: tuple[str, str, str], *, rewrite: bool) -> Iterator[Command]:
+        key = f"session:{session[0]}"
+        if rewrite:
+            yield ("SET", key, self._conversation(session), "EX", HALF_HOUR)
+        else:
+            yield ("EXPIRE", key, HALF_HOUR)
+        yield ("SET", f"client_session:{session[1]}:{session[2]}", session[0], "EX", HALF_HOUR)
+
+    def _end_session(self) -> Iterator[Command]:
+        session, user, client = self.sessions.take(self.world)
+        yield ("DEL", f"session:{session}", f"client_session:{user}:{client}")
+
+    # -- reports -----------------------------------------------------------------------------------------------
+
+    def _report(self) -> Iterator[Command]:
+        report = f"rep_{self.world.hex(10)}"
+        yield self._metadata(report, f"case_{self.world.hex(8)}", self.world.pick(REPORT_TYPES), 1)
+        if self.world.chance(0.5):
+            yield ("EXPIRE", f"report:{report}:metadata", self.world.ttl(CLOSED))
+
+    def _metadata(self, report: str, case: str, kind: str, version: int) -> Command:
+        world = self.world
+        return (
+            "HSET",
+            f"report:{report}:metadata",
+            *("report_id", report, "case_id", case, "type", kind, "version", version, "status", "final"),
+            *("created_at", world.iso(5000), "created_by", world.pick(self.users), "is_current", "true"),
+            *(
+                "content_location",
+                f"chromadb://faultmaven_case_reports/{report}",
+                "summary",
+                world.prose(400),
+            ),
+        )
+
+    def _case(self, *, closed: bool) -> Iterator[Command]:
+        world = self.world
+        case, keys = f"case_{world.hex(8)}", []
+        for number, kind in enumerate(REPORT_TYPES):
+            report = f"rep_{world.hex(10)}"
+            yield self._metadata(report, case, kind, number + 1)
+            yield ("ZADD", f"case:{case}:reports", int(world.now) - 100 * number, report)
+            yield ("ZADD", f"case:{case}:reports:{kind}", -(number + 1), report)
+            yield ("HSET", f"case:{case}:reports:current", kind, report)
+            keys += [f"report:{report}:metadata", f"case:{case}:reports:{kind}"]
+        if closed:
+            left = world.ttl(CLOSED)
+            for key in (*keys, f"case:{case}:reports", f"case:{case}:reports:current"):
+                yield ("EXPIRE", key, left)
+
+    def _drift(self) -> Iterator[Command]:
+        # Planted: case storage that was moved to PostgreSQL in January 2025; any such key is drift.
+        world = self.world
+        for user in self.users[:3]:
+            case = f"case_{world.hex(8)}"
+            yield (
+                "SET",
+                f"case:{case}",
+                f'{{"case_id":"{case}","title":"{world.prose(60)}","log":"{world.prose(5000)}"}}',
+            )
+            yield ("RPUSH", f"user:{user}:cases", case)
+            yield ("SADD", "case_index", case)

@@ -1,0 +1,93 @@
+"""The shape that the five workloads share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar
+
+from tui.demo.streams import Stream
+from tui.demo.wire import Command
+from tui.demo.world import Pool, World
+
+Card = tuple[Callable[[], Iterable[Command]], int]
+"""A maker of commands, and how many new keys one call writes."""
+
+KEPT = 0.35
+"""The share of cache misses that are written back: not every answer is worth keeping, and memory grows gently."""
+
+BUSY = 2.0
+"""Turns all rates up or down: some 1,800 commands a second look alive, and cost a server about one per cent of a core."""
+
+
+class System:
+    """One application: what it has stored before we look, and what it does while we look."""
+
+    name: ClassVar[str] = ""
+    """As `--system` spells it."""
+
+    share: ClassVar[float] = 1.0
+    """Its weight in the prefill when several systems run."""
+
+    deck: tuple[Card, ...] = ()
+    """What the bulk of the prefill consists of, in turn: small keys, many of them."""
+
+    channels: tuple[str, ...] = ()
+    """Channels that somebody listens to."""
+
+    def __init__(self, world: World) -> None:
+        """Live in `world`; nothing is written yet."""
+        self.world = world
+        self.flows: list[Stream] = []
+        self._card = 0
+
+    def essentials(self) -> Iterator[Command]:
+        """Yield what a first look should find: every family, index and planted drift."""
+        raise NotImplementedError
+
+    def act(self, dt: float) -> Iterator[Command]:
+        """Yield what happens in the `dt` seconds up to `world.now`, streams aside."""
+        raise NotImplementedError
+
+    def bulk(self, keys: int) -> Iterator[Command]:
+        """Yield commands that write about `keys` more keys; calls continue where the last one stopped."""
+        made = 0
+        while made < keys:
+            make, count = self.deck[self._card % len(self.deck)]
+            self._card += 1
+            made += count
+            yield from make()
+
+    def histories(self) -> Iterator[Command]:
+        """Yield the past of every stream, with its groups standing where they should."""
+        for flow in self.flows:
+            yield from flow.history(self.world)
+
+    def tick(self, now: float, dt: float) -> Iterator[Command]:
+        """Move to `now`, seconds since the epoch, and yield what happened in the last `dt` seconds."""
+        self.world.advance(now)
+        yield from self.act(dt)
+        for flow in self.flows:
+            yield from flow.tick(self.world, dt)
+
+    def repair(self) -> Iterator[Command]:
+        """Yield what makes the consumers work again after somebody deleted the streams (a purge, say)."""
+        for flow in self.flows:
+            yield from flow.repair()
+
+    def cached(self, pool: Pool[str], fresh: str, write: Callable[[str], Iterable[Command]]) -> Iterator[Command]:
+        """Read through a cache: mostly a key that is there, else `fresh`, which is then written and remembered."""
+        if len(pool) and self.world.chance(self.world.hit_share()):
+            yield ("GET", pool.pick(self.world))
+            return
+        yield ("GET", fresh)
+        if self.world.chance(KEPT) or not len(pool):
+            yield from write(fresh)
+            pool.add(fresh)
+
+    def checked(self, valid: str, unknown: str) -> Command:
+        """Look up what a client presents: mostly a valid token, else one that nobody knows or that has expired."""
+        return ("GET", valid if self.world.chance(self.world.hit_share()) else unknown)
+
+    def busy(self, rate: float, dt: float, phase: float = 0.0) -> range:
+        """Return a loop over events of about `rate` a second within `dt`; the rate breathes by a third."""
+        return range(self.world.times(BUSY * rate * (1 + 0.33 * self.world.wave(97, phase)), dt))

@@ -1,0 +1,193 @@
+"""The words of the command line: options in tables, and a help that is enough on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from tui.demo import DEFAULT_KEYS, DEFAULT_SEED, SYSTEMS
+
+FINE = 0
+FAULT = 1
+BAD_USAGE = 2
+COULD_NOT_LOOK = 3
+INTERRUPTED = 130
+"""What a shell reports of a program that ctrl-c ended."""
+READER_GONE = 141
+"""What a shell reports of a program that a closed pipe ended."""
+
+CONNECTION = (
+    ("-h --host", "HOST", "Server name or address (default: localhost)."),
+    ("-p --port", "PORT", "Port (default: 6379)."),
+    ("-s --socket", "PATH", "Unix socket, instead of host and port."),
+    (
+        "-u --url",
+        "URL",
+        "redis://[[USER:]PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, or unix:///PATH; single options win.",
+    ),
+    ("-n --db", "N", "Database number (default: 0)."),
+    ("--user username", "NAME", "ACL user."),
+    (
+        "-a --pass password",
+        "PASSWORD",
+        "Password. Other users can see it in ps: --askpass or REDISCLI_AUTH is safer.",
+    ),
+    ("--askpass", None, "Ask for the password without showing it."),
+    ("--tls", None, "Use TLS; the five options below imply it."),
+    ("--cacert", "FILE", "Trust the authorities in this file (default: the system's)."),
+    ("--cert", "FILE", "Client certificate."),
+    ("--key", "FILE", "Private key of the client certificate."),
+    ("--sni", "NAME", "Server name to ask for and to verify (default: the host)."),
+    ("--insecure", None, "Do not verify the server's certificate."),
+    (
+        "--profile",
+        "NAME",
+        "Take what is said nowhere else from [profiles.NAME] in config.toml (Linux: ~/.config/redtop).",
+    ),
+)
+"""Names (and, where the last name would not do, the field), placeholder of the value, help."""
+
+SESSION = (
+    ("--read-only", None, "Never write to the server."),
+    ("--interval", "SECONDS", "Time between two looks, 0.1 to 60 (default: 1)."),
+    ("--scan-share", "PERCENT", "Share of the server's time that surveying the keys may take (default: 5)."),
+    ("--schema schemas", "NAME", "A schema that describes the keys; may be given several times."),
+    ("--delimiter", "TEXT", "What separates the parts of a key (default: found out)."),
+    ("--theme", "dark|light", "Colours."),
+)
+
+DEMO = (
+    ("--system systems", "NAME", "Only this system; may be given several times (default: all of them)."),
+    ("--keys", "N", f"Fill in about this many keys first (default: {DEFAULT_KEYS})."),
+    ("--seed", "N", f"Start of the random numbers: same seed, same demo (default: {DEFAULT_SEED})."),
+    ("-p --port", "PORT", "Port of the demo's server (default: any free one)."),
+    ("--once", None, "Print one report of the demo and exit; needs no terminal."),
+)
+
+_TYPES: Mapping[str, Any] = {
+    "systems": click.Choice(SYSTEMS),
+    "keys": click.IntRange(min=0),
+    "seed": click.INT,
+    "theme": click.Choice(("dark", "light")),
+}
+_SEVERAL = ("schemas", "systems")
+
+_EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
+    "Environment": (
+        ("REDIS_URL", "As --url. Options are stronger than the environment, profiles weaker."),
+        ("REDIS_HOST, REDIS_PORT", "As --host and --port; stronger than REDIS_URL."),
+        ("REDIS_DB", "As --db."),
+        ("REDIS_USERNAME", "As --user."),
+        ("REDIS_PASSWORD", "As --pass. Never sent to another server than the environment names."),
+        ("REDISCLI_AUTH", "Password for any server, as in redis-cli."),
+        ("NO_COLOR", "Set to anything: no colours."),
+    ),
+    "Keys of the dashboard": (
+        ("tab, z, /, s", "Next pane, zoom, filter, sort."),
+        ("p, r, +, -", "Pause, refresh now, look more often, look less often."),
+        ("enter, escape", "Drill in, go back."),
+        ("?, ctrl+p, q", "Help, all commands, quit."),
+    ),
+    "Exit codes": (
+        (str(FINE), "Fine."),
+        (str(FAULT), "A fault in redtop itself."),
+        (str(BAD_USAGE), "Wrong options or settings, or the dashboard without a terminal."),
+        (str(COULD_NOT_LOOK), "Could not connect, start the demo, or look."),
+        (str(INTERRUPTED), "Stopped by ctrl-c."),
+        (str(READER_GONE), "Whoever read the output went away."),
+    ),
+    "Examples": (
+        ("redtop demo", "A living dashboard; no Redis needed."),
+        ("redtop -h cache.example --tls --askpass", "Another server."),
+        ("redtop report -u redis://cache.example/2", "One look, printed."),
+        ('eval "$(_REDTOP_COMPLETE=bash_source redtop)"', "Completion; also zsh_source and fish_source."),
+    ),
+}
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+class SectionOption(click.Option):
+    """An option that knows under which heading `--help` lists it."""
+
+    def __init__(self, names: Sequence[str], section: str, **settings: Any) -> None:
+        super().__init__(names, **settings)
+        self.section = section
+
+
+class PlainCommand(click.Command):
+    """A command without arguments, whose help has headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under their headings."""
+        _write_options(self, ctx, formatter)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and refuse a stray word with a sentence that keeps secrets."""
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise stray(rest[0])
+        return rest
+
+
+class TopCommand(click.Group):
+    """The command above all: its help is all there is to know."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write commands first, then options under their headings."""
+        self.format_commands(ctx, formatter)
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what is not an option: environment, keys, exit codes, examples."""
+        for title, rows in _EPILOG.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say in one sentence what to do instead."""
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            raise stray(args[0], tuple(self.commands))
+        return super().resolve_command(ctx, args)
+
+
+def options(section: str, table: Sequence[tuple[str, str | None, str]]) -> Callable[[AnyFunction], AnyFunction]:
+    """Make a decorator that adds a table of options; most values stay text for `settings` to judge."""
+
+    def decorate(function: AnyFunction) -> AnyFunction:
+        for names, metavar, text in reversed(table):
+            name = names.split()[-1].lstrip("-").replace("-", "_")
+            kind: dict[str, Any] = {"is_flag": True} if metavar is None else {"metavar": metavar}
+            if metavar is not None:
+                kind |= {"type": _TYPES.get(name, click.STRING), "multiple": name in _SEVERAL}
+            function = click.option(*names.split(), cls=SectionOption, section=section, help=text, **kind)(function)
+        return function
+
+    return decorate
+
+
+def stray(word: str, commands: Sequence[str] = ()) -> click.UsageError:
+    """Say what to do about a word that is neither an option nor a command; a URL may hide a password."""
+    from difflib import get_close_matches
+
+    if "://" in word or "@" in word:
+        return click.UsageError("An address needs its option before it: use -u URL or -h HOST.")
+    close = get_close_matches(word, commands, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "to look at another server use -h HOST or -u URL."
+    return click.UsageError(f"{word!r} is not a command: {hint}")
+
+
+def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is not None:
+            sections.setdefault(getattr(param, "section", "Other"), []).append(record)
+    for title, rows in sections.items():
+        with formatter.section(title):
+            formatter.write_dl(rows)

@@ -1,0 +1,1 @@
+"""One region of a screen each: joins one engine feed to widgets. Panes never import each other."""

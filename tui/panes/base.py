@@ -1,0 +1,100 @@
+"""What every pane has: a title, a key to jump to it, help, and one feed it follows while it is visible."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui.engine.session import Collector, Session
+
+T = TypeVar("T")
+
+
+class Pane(Vertical, Generic[T]):
+    """A bordered region that shows the latest snapshot of one collector.
+
+    A pane that is not visible follows nothing, so its collector can rest.
+    """
+
+    TITLE: ClassVar[str] = ""
+    """The name a person knows it by."""
+    JUMP: ClassVar[str] = ""
+    """The key that moves the focus here."""
+    HELP: ClassVar[str] = ""
+    """What is shown and what to make of it; plain text for the help screen."""
+    COLUMN: ClassVar[int] = 0
+    """Which column of the dashboard it stands in, from the left."""
+    SHARE: ClassVar[int] = 1
+    """How much of its column's height it takes, relative to the others."""
+    COLLECTOR: ClassVar[type[Collector[Any]]]
+    """Where its snapshots come from."""
+
+    snapshot: reactive[T | None] = reactive(None, init=False, repaint=False, always_update=True)
+    """What is shown; setting it shows it."""
+    filter: reactive[str] = reactive("", init=False, repaint=False)
+    """Only rows with this text in them; empty shows all."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(id=type(self).__name__)
+        self.session = session
+        self._seen = asyncio.Event()
+        self.border_title = Content(self.TITLE)
+
+    def compose(self) -> ComposeResult:
+        """Place the widgets."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Begin to follow the feed."""
+        # The description keeps Textual from building one out of the repr of everything.
+        self.run_worker(self._follow(), description=f"feed of {self.TITLE}", exit_on_error=True)
+
+    def on_show(self) -> None:
+        """Textual tells that the pane became visible."""
+        self._seen.set()
+
+    def on_hide(self) -> None:
+        """Textual tells that the pane is not visible any more."""
+        self._seen.clear()
+
+    async def _follow(self) -> None:
+        feed = self.session.of(self.COLLECTOR).feed
+        while True:
+            await self._seen.wait()
+            async for snapshot in feed.watch():
+                if not self._seen.is_set():
+                    break
+                self.snapshot = snapshot
+
+    def watch_snapshot(self, snapshot: T | None) -> None:
+        """Show what came."""
+        if snapshot is not None:
+            self.show(snapshot)
+
+    def watch_filter(self) -> None:
+        """Show the same snapshot through the new filter."""
+        self.watch_snapshot(self.snapshot)
+
+    def show(self, snapshot: T) -> None:
+        """Hand plain values to the widgets."""
+        raise NotImplementedError
+
+    @property
+    def target(self) -> Widget:
+        """The widget that takes the focus for this pane."""
+        return next(child for child in self.walk_children(Widget) if child.can_focus)
+
+    def retitle(self, *notes: str | tuple[str, str], below: str = "") -> None:
+        """Put notes beside the title (each a text or a text with a style), and one line below."""
+        title = Content.assemble(self.TITLE, *(part for note in notes for part in (" · ", note)))
+        if title != self.border_title:
+            self.border_title = title
+        subtitle = Content(below)
+        if subtitle != self.border_subtitle:
+            self.border_subtitle = subtitle

@@ -1,0 +1,211 @@
+"""Key families as a tree: what is in this keyspace, how much of it, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, overload
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from tui.engine.namespaces import ORDERS, Branch, Path, tree
+from tui.engine.session import Session
+from tui.engine.survey import Keyspace, Survey
+from tui.panes.base import Pane
+from tui.units import ago, count, duration, percent, plus_minus, size
+from widgets.spark import bar
+from widgets.table import Column, Row, Table
+
+SHARE_WIDTH = 8
+"""Cells of a share bar: eighths of a cell make it good for 1.5 %."""
+OPEN_FROM = 0.1
+"""First-level branches with at least this share of all keys start unfolded: the first look should show families."""
+
+COLUMNS = (
+    Column("family"),
+    Column("keys", 11, "right", priority=9),
+    Column("share", SHARE_WIDTH, "left", priority=4),
+    Column("bytes", 6, "right", priority=7),
+    Column("type", 6, "left", priority=5),
+    Column("TTL", 7, "right", priority=3),
+    Column("no TTL", 6, "right", priority=8),
+)
+
+
+class NamespacesPane(Pane[Keyspace]):
+    """The family tree of the survey's latest picture."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "sort", "Sort", id="namespaces.sort", tooltip="Sort by keys, bytes, keys without TTL, or name"),
+        Binding("asterisk", "fold_all", "Fold all", show=False, id="namespaces.fold_all", tooltip="Fold or unfold all"),
+    ]
+    TITLE = "Namespaces"
+    JUMP = "N"
+    HELP = (
+        "Keys that differ only in their ids are one family: session:9f3c and session:77ab are session:{hex}.\n"
+        "While the keyspace is still being read the numbers are estimates: 812k ±6k means that the truth lies within "
+        "6k of 812k in 95 of 100 cases. When everything has been read the ± is gone.\n"
+        "TTL is the mean time left of keys that have one; 'no TTL' the share that never expires."
+    )
+    COLUMN = 0
+    SHARE = 7
+    COLLECTOR = Survey
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._order = "keys"
+        self._folds: dict[Path, bool] = {}
+        self._default_open: dict[Path, bool] = {}
+        self._roots: tuple[Branch, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """One table."""
+        table = Table(COLUMNS, tree=True, empty=Content("reading the first keys…"))
+        table.sorted_by = (self._order, True)
+        yield table
+
+    def show(self, snapshot: Keyspace) -> None:
+        """Build the visible rows."""
+        families = snapshot.families
+        if self.filter:
+            families = tuple(family for family in families if self.filter.lower() in family.pattern.lower())
+        self._roots = tree(families, self._order)
+        total = max(1, snapshot.dbsize)
+        for root in self._roots:
+            self._default_open.setdefault(root.path, root.keys / total >= OPEN_FROM)
+        self.query_one(Table).empty = self._nothing(snapshot)
+        self.query_one(Table).show_rows(_Rows(list(self._visible(self._roots, 0)), total))
+        self._describe(snapshot)
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        titles = list(ORDERS)
+        self._sort(titles[(titles.index(self._order) + 1) % len(titles)])
+
+    def action_fold_all(self) -> None:
+        """Unfold everything, or fold everything when nothing is folded."""
+        branches = [branch for branch in _walk(self._roots) if branch.children]
+        unfold = not all(self._is_open(branch) for branch in branches)
+        self._folds.update((branch.path, unfold) for branch in branches)
+        self.watch_snapshot(self.snapshot)
+
+    @on(Table.Toggled)
+    def _toggle(self, event: Table.Toggled) -> None:
+        event.stop()
+        branch = next((branch for branch in _walk(self._roots) if branch.path == event.key), None)
+        if branch is not None:
+            self._folds[branch.path] = not self._is_open(branch)
+            self.watch_snapshot(self.snapshot)
+
+    @on(Table.HeaderClicked)
+    def _sort_by_click(self, event: Table.HeaderClicked) -> None:
+        event.stop()
+        if event.title in ORDERS:
+            self._sort(event.title)
+
+    def _sort(self, order: str) -> None:
+        self._order = order
+        self.query_one(Table).sorted_by = (order, order != "family")
+        self.watch_snapshot(self.snapshot)
+
+    def _is_open(self, branch: Branch) -> bool:
+        if self.filter:
+            return True
+        return self._folds.get(branch.path, self._default_open.get(branch.path, False))
+
+    def _visible(self, branches: Sequence[Branch], depth: int) -> Iterator[tuple[Branch, int, bool]]:
+        for branch in branches:
+            is_open = bool(branch.children) and self._is_open(branch)
+            yield branch, depth, is_open
+            if is_open:
+                yield from self._visible(branch.children, depth + 1)
+
+    def _nothing(self, snapshot: Keyspace) -> Content:
+        if self.filter:
+            return Content(f"no family contains {self.filter!r}")
+        if snapshot.failure is not None:
+            return Content(snapshot.failure.sentence)
+        if snapshot.complete:
+            return Content.assemble(
+                "this database is empty — try ", ("SET session:1 hello EX 60", "bold"), " in redis-cli"
+            )
+        return Content("reading the first keys…")
+
+    def _describe(self, snapshot: Keyspace) -> None:
+        seen = percent(snapshot.seen, 0) if snapshot.seen < 1 or snapshot.complete else ">99%"
+        notes: list[str | tuple[str, str]] = [f"{seen} seen", f"{count(snapshot.dbsize)} keys"]
+        for warning in (snapshot.restarted, snapshot.denied, snapshot.failure and snapshot.failure.sentence):
+            if warning:
+                notes.append((warning, "$text-warning"))
+        if snapshot.complete and snapshot.finished_at is not None:
+            below = f"counted {ago(self.session.clock.wall() - snapshot.finished_at)}"
+        else:
+            below = "estimates, ± covers 95 of 100"
+        self.retitle(*notes, below=below)
+
+
+class _Rows(Sequence[Row]):
+    """Rows made only when the table asks for them: the visible ones."""
+
+    def __init__(self, visible: list[tuple[Branch, int, bool]], total: int) -> None:
+        self._visible = visible
+        self._total = total
+        self._made: dict[int, Row] = {}
+
+    def __len__(self) -> int:
+        return len(self._visible)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = self._made.get(index)
+        if row is None:
+            row = self._made[index] = _row(*self._visible[index], self._total)
+        return row
+
+
+def _walk(branches: Sequence[Branch]) -> Iterator[Branch]:
+    for branch in branches:
+        yield branch
+        yield from _walk(branch.children)
+
+
+def _row(branch: Branch, depth: int, is_open: bool, total: int) -> Row:
+    leaks = 0 < branch.no_ttl < 0.5 and branch.families == 1
+    main = branch.types[0][0] if branch.types else ""
+    cells = (
+        _label(branch.label),
+        Content(plus_minus(branch.keys, round(branch.keys_error) if branch.keys_error < 1e18 else branch.keys_error)),
+        Content.styled(bar(branch.keys / total, SHARE_WIDTH), "$primary"),
+        Content(size(branch.bytes)),
+        Content.styled(main if len(branch.types) < 2 else f"{main[:5]}+", "$text-muted"),
+        Content(_short(branch.ttl_mean)),
+        Content.styled(percent(branch.no_ttl, 0), "$text-warning" if leaks else "" if branch.no_ttl else "$text-muted"),
+    )
+    return Row(branch.path, cells, depth, "none" if not branch.children else "open" if is_open else "closed")
+
+
+def _label(label: str) -> Content:
+    """Dim the placeholders, so that the fixed words of a pattern stand out."""
+    parts: list[str | tuple[str, str]] = []
+    rest = label
+    while rest:
+        before, brace, after = rest.partition("{")
+        parts.append(before)
+        if not brace:
+            break
+        inside, closing, rest = after.partition("}")
+        parts.append((brace + inside + closing, "$secondary"))
+    return Content.assemble(*parts)
+
+
+def _short(seconds: float | None) -> str:
+    return duration(None if seconds is None else max(1.0, round(seconds)))

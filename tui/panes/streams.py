@@ -1,0 +1,217 @@
+"""Streams with their groups, and the live tail of the chosen ones."""
+
+from __future__ import annotations
+
+import datetime
+import zlib
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from tui.engine.printable import printable
+from tui.engine.session import Session
+from tui.engine.streams import Group, Stream, StreamList, Streams
+from tui.engine.tail import Entry, Tail, TailSnapshot
+from tui.panes.base import Pane
+from tui.units import count, percent, rate
+from widgets.table import Column, Row, Table
+from widgets.tail import Tail as TailView
+
+LAG_AMBER = 100
+"""Entries behind from which a group is worth a look."""
+CHOSEN_FIRST = 2
+"""Streams followed before anybody chooses: the busiest ones."""
+COLOURS = ("$primary", "$secondary", "$accent", "$success", "$warning")
+"""Colours that tell streams apart in the tail; the name is always written, too."""
+
+COLUMNS = (
+    Column("stream"),
+    Column("length", 6, "right", priority=6),
+    Column("in", 7, "right", priority=8),
+    Column("groups", 6, "right", priority=4),
+    Column("pending", 7, "right", priority=5),
+    Column("lag", 6, "right", priority=9),
+    Column("worst group", 14, "left", priority=2),
+)
+
+
+class StreamsPane(Pane[Streams]):
+    """A table of streams above the tail of the chosen ones."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "follow", "Follow", id="streams.follow", tooltip="Go to the newest entries and stay there"),
+    ]
+    TITLE = "Streams"
+    JUMP = "S"
+    HELP = (
+        "Every stream found, the busiest first. in: entries added per second. lag: entries that the group furthest "
+        "behind has not been given yet (? where the server cannot say: Redis before 7.0, or after deletions). "
+        "pending: given to a consumer and not acknowledged.\n"
+        "enter follows or unfollows a stream in the tail below (marked ●). The tail is paced: when a stream is "
+        "faster than anyone can read, it jumps to the newest entries and says how many it left out.\n"
+        "f goes back to the newest entries after scrolling up."
+    )
+    COLUMN = 0
+    SHARE = 6
+    COLLECTOR = StreamList
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._tail = session.of(Tail)
+        self._chosen_by_person = False
+
+    def compose(self) -> ComposeResult:
+        """The table, and the tail below it."""
+        yield Table(COLUMNS, empty=Content("looking for streams…"))
+        yield TailPane(self.session)
+
+    def show(self, snapshot: Streams) -> None:
+        """Fill the table; choose what to follow when nobody has."""
+        if not self._chosen_by_person and len(self._tail.chosen) < CHOSEN_FIRST:
+            busiest = [stream.key for stream in snapshot.streams[:CHOSEN_FIRST]]
+            if snapshot.seen >= 1 and busiest and tuple(busiest) != self._tail.chosen:
+                self._tail.choose(busiest)
+        streams = [s for s in snapshot.streams if self.filter.lower() in printable(s.key).lower()]
+        table = self.query_one(Table)
+        table.empty = self._nothing(snapshot)
+        table.show_rows([_row(stream, followed=stream.key in self._tail.chosen) for stream in streams])
+        table.styles.height = max(3, min(len(streams) + 1, self.content_size.height // 2))
+        notes: list[str | tuple[str, str]] = [f"{len(snapshot.streams)} found"]
+        if snapshot.seen < 1:
+            notes.append(f"{percent(snapshot.seen, 0)} searched")
+        if snapshot.failure is not None:
+            notes.append((snapshot.failure.sentence, "$text-warning"))
+        self.retitle(*notes)
+        self.query_one(TailPane).filter = self.filter
+
+    @on(Table.Chosen)
+    def _flip(self, event: Table.Chosen) -> None:
+        event.stop()
+        key = event.key
+        assert isinstance(key, bytes)
+        chosen = self._tail.chosen
+        self._tail.choose([k for k in chosen if k != key] if key in chosen else [*chosen, key])
+        self._chosen_by_person = True
+        self.watch_snapshot(self.snapshot)
+
+    def action_follow(self) -> None:
+        """Follow the newest entries again."""
+        self.query_one(TailView).follow()
+
+    def _nothing(self, snapshot: Streams) -> Content:
+        if self.filter and snapshot.streams:
+            return Content(f"no stream contains {self.filter!r}")
+        if snapshot.seen < 1:
+            return Content("looking for streams…")
+        return Content.assemble("no streams here — ", ("XADD events * type hello", "bold"), " makes one")
+
+
+class TailPane(Pane[TailSnapshot]):
+    """The live tail inside the streams pane."""
+
+    TITLE = "Tail"
+    COLLECTOR = Tail
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._drawn = 0
+        self._names = 0
+
+    def compose(self) -> ComposeResult:
+        """One list of lines."""
+        yield TailView(empty=Content("choose a stream above with enter to follow it"))
+
+    def show(self, snapshot: TailSnapshot) -> None:
+        """Add what has not been drawn yet."""
+        view = self.query_one(TailView)
+        if snapshot.chosen:
+            view.empty = Content("waiting for the first entry…")
+        self._names = max([self._names, *(len(printable(key)) for key in snapshot.chosen)])
+        new = [entry for entry in _after(snapshot.entries, self._drawn) if self._wanted(entry)]
+        if snapshot.entries:
+            self._drawn = snapshot.entries[-1].number
+        view.extend([_line(entry, min(self._names, 20)) for entry in new])
+
+    def watch_filter(self) -> None:
+        """Draw what is kept again through the new filter."""
+        self._drawn = 0
+        self.query_one(TailView).clear()
+        super().watch_filter()
+
+    def _wanted(self, entry: Entry) -> bool:
+        return not self.filter or self.filter.lower() in _line(entry, 20).plain.lower()
+
+
+def _after(entries: Sequence[Entry], number: int) -> Sequence[Entry]:
+    """Return the entries above a number; numbers have no holes, so this is arithmetic."""
+    if not entries:
+        return ()
+    return entries[max(0, number + 1 - entries[0].number) :]
+
+
+def _row(stream: Stream, *, followed: bool) -> Row:
+    worst = max(stream.groups, key=lambda group: (group.lag is not None, group.lag or 0), default=None)
+    unknown = any(group.lag is None for group in stream.groups)
+    lag = stream.lag
+    cells = (
+        Content.assemble(("● " if followed else "  ", _colour(stream.key)), printable(stream.key)),
+        Content(count(stream.length)),
+        Content(rate(stream.rate)),
+        Content("?" if stream.denied else str(len(stream.groups))),
+        Content(count(stream.pending) if stream.groups else "–"),
+        Content.styled(
+            _lag(lag, stream.groups, unknown=unknown), "bold $text-warning" if (lag or 0) >= LAG_AMBER else ""
+        ),
+        Content.styled(printable(worst.name) if worst else stream.denied or "no group", "$text-muted"),
+    )
+    return Row(stream.key, cells)
+
+
+def _lag(lag: int | None, groups: Sequence[Group], *, unknown: bool) -> str:
+    if not groups:
+        return "–"
+    if lag is None:
+        return "?"
+    return f"{'▲' if lag >= LAG_AMBER else ''}{count(lag)}{'+' if unknown else ''}"
+
+
+def _line(entry: Entry, name_width: int) -> Content:
+    name = printable(entry.stream)
+    if len(name) > name_width:
+        name = f"{name[: name_width - 1]}…"
+    if entry.id is None:
+        skipped = "some" if entry.skipped is None else count(entry.skipped)
+        return Content.assemble(
+            (f"{'':12} {name:<{name_width}} {skipped} entries skipped: faster than the eye", "$text-warning")
+        )
+    fields: list[Content] = []
+    for field, value in entry.fields:
+        fields.append(Content.assemble((f"{printable(field)}=", "$text-muted"), printable(value)))
+    return Content.assemble(
+        (_time(entry.id), "$text-muted"),
+        " ",
+        (f"{name:<{name_width}}", _colour(entry.stream)),
+        " ",
+        Content(" ").join(fields),
+    )
+
+
+def _time(entry_id: bytes) -> str:
+    """Say an id as local time, when it is one; ids may be any numbers.
+
+    >>> _time(b"5-1")
+    '5-1         '
+    """
+    milliseconds = int(entry_id.split(b"-")[0])
+    if not 10**11 < milliseconds < 10**13:
+        return f"{printable(entry_id)[:12]:<12}"
+    when = datetime.datetime.fromtimestamp(milliseconds / 1000)
+    return f"{when:%H:%M:%S}.{milliseconds % 1000:03}"
+
+
+def _colour(key: bytes) -> str:
+    return COLOURS[zlib.crc32(key) % len(COLOURS)]

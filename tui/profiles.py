@@ -1,0 +1,137 @@
+"""Named servers in the user's `config.toml`: one `[profiles.NAME]` table each.
+
+```toml
+[profiles.prod]
+url = "rediss://app@redis.example:6380/0"   # or host, port, socket, db, username
+password_file = "prod.secret"               # or password, or password_env = "PROD_REDIS_PASSWORD"
+cacert = "prod-ca.pem"                      # files are looked for beside config.toml
+read_only = true
+interval = 2                                # seconds
+scan_share = 2                              # percent of the server's time
+schemas = ["oauth-proxy"]
+```
+
+Loaded only when a profile is asked for, because reading it takes longer than all other settings together.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+_FILES = ("cacert", "cert", "key", "password_file", "socket")
+
+
+class Profile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The fields a `[profiles.NAME]` table may have, with the meaning of the options of the same name."""
+
+    url: str | None = None
+    host: str | None = None
+    port: int | None = None
+    socket: str | None = None
+    db: int | None = None
+    username: str | None = None
+    password: str | None = None
+    password_file: str | None = None
+    """A file whose first line is the password."""
+    password_env: str | None = None
+    """The environment variable that holds the password."""
+    tls: bool | None = None
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    sni: str | None = None
+    insecure: bool | None = None
+    read_only: bool | None = None
+    interval: float | None = None
+    scan_share: float | None = None
+    schemas: tuple[str, ...] | None = None
+    delimiter: str | None = None
+    theme: Literal["dark", "light"] | None = None
+
+
+def read_profile(name: str, file: Path, environ: Mapping[str, str]) -> dict[str, object]:
+    """Read one profile; the result has the fields that it sets, its password, and absolute paths.
+
+    Raises:
+        ValueError: with one sentence that names the file, and where it can the table and the field.
+    """
+    place = f"{file}, [profiles.{name}]"
+    table = _table(name, file)
+    try:
+        profile = msgspec.convert(table, Profile)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{place}: {_complaint(str(error), table)}.") from None
+    fields: dict[str, object] = dict(msgspec.to_builtins(profile))
+    for field in _FILES:
+        if field in fields:
+            fields[field] = str(file.parent / Path(str(fields[field])).expanduser())
+    return _with_password(fields, place, environ)
+
+
+def _table(name: str, file: Path) -> dict[str, Any]:
+    document = _document(file)
+    if stray := sorted(document.keys() - {"profiles"}):
+        raise ValueError(f"{file}: unknown field `{stray[0]}`; a profile is a table named [profiles.NAME].")
+    profiles = document.get("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(table, dict) for table in profiles.values()):
+        raise ValueError(f"{file}: `profiles` must hold tables, each named [profiles.NAME].")
+    if name not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise ValueError(f"There is no profile {name!r} in {file}; it has: {known}.")
+    table: dict[str, Any] = profiles[name]
+    return table
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"A profile needs the file {file}, and it does not exist.") from None
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is not UTF-8 text.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{file} is not valid TOML: {error}.") from None
+
+
+def _complaint(message: str, table: dict[str, Any]) -> str:
+    """Make one phrase of msgspec's words: `Expected `int`, got `str` - at `$.port``."""
+    if message.startswith("Object contains unknown field"):
+        known = Profile.__struct_fields__
+        return f"unknown field `{next(field for field in table if field not in known)}`"
+    what, _, path = message.partition(" - at ")
+    field = path.strip("`").removeprefix("$.")
+    if what.startswith("Invalid enum value"):
+        what = "expected `dark` or `light`"
+    return f"`{field}`: {what[:1].lower()}{what[1:]}"
+
+
+def _with_password(fields: dict[str, object], place: str, environ: Mapping[str, str]) -> dict[str, object]:
+    sources = [field for field in ("password", "password_file", "password_env") if field in fields]
+    if len(sources) > 1:
+        raise ValueError(f"{place}: keep one of {' and '.join(f'`{field}`' for field in sources)}.")
+    if variable := fields.pop("password_env", None):
+        if not environ.get(str(variable)):
+            raise ValueError(f"{place}: the environment variable `{variable}` of `password_env` is not set.")
+        fields["password"] = environ[str(variable)]
+    if path := fields.pop("password_file", None):
+        fields["password"] = _first_line(Path(str(path)), place)
+    return fields
+
+
+def _first_line(file: Path, place: str) -> str:
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"{place}: `password_file` {file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{place}: `password_file` {file} is not UTF-8 text.") from None
+    if not lines or not lines[0]:
+        raise ValueError(f"{place}: the first line of `password_file` {file} is empty.")
+    return lines[0]

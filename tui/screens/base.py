@@ -1,0 +1,167 @@
+"""A page of panes: arranges them by their own wishes, and gives every page the same keys.
+
+Nothing here knows a particular pane: cells, jump keys, palette entries and help come from the tuple of pane classes
+that a page names. On a small terminal one pane fills the page and a line of tabs names the others; zooming does the
+same on a big one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Input
+
+from tui.engine.session import Session
+from tui.panes.base import Pane
+from tui.panes.header import HeaderPane
+from tui.panes.vitals import VitalsPane
+from widgets.tabbar import TabBar
+
+NARROW, LOW = 96, 27
+"""Columns and rows below which panes side by side would only be cut: then one at a time."""
+
+
+class PaneScreen(Screen[None]):
+    """One page."""
+
+    TITLE: ClassVar[str] = ""
+    KEY: ClassVar[str] = ""
+    """The number key that shows this page."""
+    PANES: ClassVar[tuple[type[Pane[Any]], ...]] = ()
+    """What is on it, in the order of the tab key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_target(1)", "Pane", id="page.next", tooltip="Move to the next pane"),
+        Binding("shift+tab", "next_target(-1)", "Back", show=False, id="page.back", tooltip="Move to the pane before"),
+        Binding("z", "zoom", "Zoom", id="page.zoom", tooltip="Let this pane fill the page, or put it back"),
+        Binding(
+            "slash", "filter", "Filter", id="page.filter", tooltip="Show only rows of this pane with a text in them"
+        ),
+        Binding("escape", "back", "Back", show=False, id="page.escape", tooltip="Clear the filter, or leave the zoom"),
+    ]
+
+    current: reactive[int] = reactive(0, init=False)
+    """Which pane has the focus, or had it last."""
+    zoomed: reactive[bool] = reactive(False, init=False)
+    """Whether the current pane fills the page."""
+    narrow: reactive[bool] = reactive(False, init=False)
+    """Whether the terminal is too small for panes side by side."""
+
+    def __init__(self, session: Session, brand: str) -> None:
+        super().__init__()
+        self.session = session
+        self._brand = brand
+        self.panes: tuple[Pane[Any], ...] = tuple(pane(session) for pane in self.PANES)
+
+    def compose(self) -> ComposeResult:
+        """Header and vitals on top, the panes, filter and keys at the bottom."""
+        yield HeaderPane(self.session, self._brand)
+        yield VitalsPane(self.session)
+        yield TabBar()
+        with Horizontal(id="columns"):
+            for column in sorted({pane.COLUMN for pane in self.panes}):
+                with Vertical(classes="column"):
+                    yield from (pane for pane in self.panes if column == pane.COLUMN)
+        yield Input(id="filter", placeholder="only rows with this text; enter keeps it, escape clears it")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """Give each pane its part of the column, and its jump key."""
+        for pane in self.panes:
+            pane.styles.height = f"{pane.SHARE}fr"
+        for index, pane in enumerate(self.panes):
+            if pane.JUMP:
+                self._bindings.bind(pane.JUMP, f"jump({index})", pane.TITLE, show=False)
+        self.query_one("#filter", Input).display = False
+        self._fit()
+        self.panes[0].target.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose between panes side by side and one at a time."""
+        self.narrow = event.size.width < NARROW or event.size.height < LOW
+        self.query_one(VitalsPane).styles.height = 1 if event.size.height < LOW else 2
+        self._fit()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Follow the focus, however it moved."""
+        pane = next((node for node in event.widget.ancestors_with_self if node in self.panes), None)
+        if pane is not None:
+            self.current = self.panes.index(pane)
+
+    def watch_current(self) -> None:
+        """Show the current pane."""
+        self._fit()
+
+    def watch_zoomed(self) -> None:
+        """Let it fill the page, or not."""
+        self._fit()
+
+    def action_next_target(self, step: int) -> None:
+        """Move the focus to the next widget that takes it, also of panes that are not visible now."""
+        targets = [widget for pane in self.panes for widget in pane.walk_children(Widget) if widget.can_focus]
+        here = targets.index(self.focused) if self.focused in targets else -step
+        self._focus(targets[(here + step) % len(targets)])
+
+    def action_jump(self, index: int) -> None:
+        """Move the focus to a pane."""
+        self._focus(self.panes[index].target)
+
+    def action_zoom(self) -> None:
+        """Let the current pane fill the page, or put it back."""
+        self.zoomed = not self.zoomed
+
+    def action_filter(self) -> None:
+        """Ask for a text to filter the current pane by."""
+        field = self.query_one("#filter", Input)
+        field.value = self.panes[self.current].filter
+        field.display = True
+        field.focus()
+
+    def action_back(self) -> None:
+        """Undo one thing: the filter first, then the zoom."""
+        field = self.query_one("#filter", Input)
+        pane = self.panes[self.current]
+        if field.display or pane.filter:
+            field.value = ""
+            pane.filter = ""
+            self._close_filter()
+        else:
+            self.zoomed = False
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        if event.input.display:
+            self.panes[self.current].filter = event.value
+
+    @on(Input.Submitted, "#filter")
+    def _close_filter(self) -> None:
+        self.query_one("#filter", Input).display = False
+        self.panes[self.current].target.focus()
+
+    @on(TabBar.Picked)
+    def _pick(self, event: TabBar.Picked) -> None:
+        self.action_jump(event.index)
+
+    def _focus(self, target: Widget) -> None:
+        """Show the pane first: what is not displayed cannot take the focus."""
+        pane = next(node for node in target.ancestors_with_self if node in self.panes)
+        self.current = self.panes.index(pane)
+        target.focus()
+
+    def _fit(self) -> None:
+        """Display all panes, or only the current one."""
+        alone = self.zoomed or self.narrow
+        for index, pane in enumerate(self.panes):
+            pane.display = not alone or index == self.current
+        for column in self.query(".column"):
+            column.display = any(child.display for child in column.children)
+        tabs = self.query_one(TabBar)
+        tabs.display = alone
+        tabs.show([pane.TITLE for pane in self.panes], self.current)

@@ -1,0 +1,38 @@
+"""The help of whatever has the focus, and all keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class HelpScreen(ModalScreen[None]):
+    """A page of text over the dashboard; any of the usual keys closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close", id="help.close", tooltip="Close the help"),
+    ]
+
+    def __init__(self, title: str, text: str, keys: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """Explanation first, keys below."""
+        width = max((len(key) for key, _ in self._keys), default=0)
+        lines = [Content.assemble((f"{key:>{width}}", "bold $primary"), f"  {what}") for key, what in self._keys]
+        with VerticalScroll() as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content("escape closes")
+            yield Static(Content(self._text))
+            yield Static(Content(""))
+            yield Static(Content("\n").join(lines))
