@@ -25,7 +25,7 @@ DEFAULT_SEED = 1
 """Any number would do; a fixed one makes two demos alike."""
 
 BASE_MEMORY, MEMORY_PER_KEY = 44 << 20, 760
-"""Bytes: the default demo begins somewhat above half of its maxmemory and reaches it within some ten minutes."""
+"""Bytes: the default demo begins at half of its maxmemory and reaches it within some ten minutes."""
 
 
 class DemoError(Exception):
@@ -48,7 +48,8 @@ class Demo:
         """
         unknown = [name for name in systems if name not in SYSTEMS]
         if unknown or not systems:
-            raise DemoError(f"Unknown system {', '.join(unknown) or '(none)'}; choose from {', '.join(SYSTEMS)}.")
+            named = ", ".join(unknown) or "(none)"
+            raise DemoError(f"Unknown system {named}; choose from {', '.join(SYSTEMS)}.")
         self.systems = tuple(dict.fromkeys(systems))
         self.keys = DEFAULT_KEYS if keys is None else keys
         self.seed = DEFAULT_SEED if seed is None else seed

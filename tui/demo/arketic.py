@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from tui.demo.system import System
+from tui.demo.system import System, put
 from tui.demo.wire import Command
 from tui.demo.world import Pool, World
 
 HOUR = 3600
 MODELS = ("small-1", "medium-2", "large-2", "embed-3")
 ENDPOINTS = ("chat", "search", "upload", "profile", "billing")
+LIMITS = (
+    "rate:api:{user}:{endpoint}",
+    "rate:ai:{user}:requests",
+    "rate:api:{user}:{endpoint}",
+    "rate:ai:{user}:tokens",
+    "rate:api:global:{endpoint}",
+    "rate:api:ip:{ip}",
+    "rate:upload:{user}",
+    "rate:download:{user}",
+)
 HISTORY = 20_000
 """Messages of the one chat that was never trimmed: a list of about 4 MB."""
 
-FORGOTTEN = 1_200
-"""Cache entries without a TTL that may pile up before somebody removes the oldest: a demo may run for days."""
+FORGOTTEN = 600
+"""Cache entries without a TTL that may pile up until somebody removes the oldest: demos may run for days."""
 
 Writer = Callable[[str], Iterable[Command]]
 
@@ -39,7 +49,7 @@ class Arketic(System):
         self.embeddings: Pool[str] = Pool(500)
         self.sessions: Pool[tuple[str, str, str]] = Pool(400)
         self.forgotten: deque[str] = deque()
-        self.vectors = [f"[{','.join(f'{world.random.uniform(-1, 1):.5f}' for _ in range(64))}]" for _ in range(16)]
+        self.vectors = [self._vector() for _ in range(16)]
         self.channels = tuple(f"chat:{chat}" for chat in self.chats[:8])
         self.deck = (
             (self._embedding, 1),
@@ -56,7 +66,7 @@ class Arketic(System):
         for chat in self.chats:
             yield from self._chat(chat)
         for model in MODELS:
-            yield ("SET", f"ai:model:{model}:config", '{"temperature":0.2,"max_tokens":2048}', "EX", HOUR)
+            yield put(f"ai:model:{model}:config", '{"temperature":0.2,"max_tokens":2048}', HOUR)
         for base in self.bases:
             yield from self._documents(base)
         for _ in range(50):
@@ -64,7 +74,10 @@ class Arketic(System):
             yield from self._search()
             yield from self._embedding()
             yield from self._login()
-            yield from self._limits()
+        for kind in LIMITS * 8:
+            yield from self._limit(kind)
+        for organisation in self.organisations:
+            yield from self._monthly(organisation)
         for _ in range(8):
             yield from self._prompt()
         for _ in range(9):
@@ -83,7 +96,9 @@ class Arketic(System):
             key = f"kb:embedding:{world.hex(12)}:{world.bits(5)}"
             yield from self.cached(self.embeddings, key, self._write_embedding)
         for _ in self.busy(12, dt):
-            yield from self._limits()
+            yield from self._limit(world.pick(LIMITS))
+            if world.chance(0.05):
+                yield from self._monthly(world.pick(self.organisations))
         for _ in self.busy(6, dt, 0.9):
             yield from self._message(world.pick(self.chats))
         for _ in self.busy(8, dt):
@@ -94,38 +109,25 @@ class Arketic(System):
             yield from self._logout()
         yield from self._housekeeping()
 
-    # -- users and sessions ------------------------------------------------------------------------------------
+    # -- users and sessions ----------------------------------------
 
     def _user(self, user: str) -> Iterator[Command]:
         world = self.world
-        profile = f'{{"id":"{user}","name":"{world.username()}","email":"{world.email()}","bio":"{world.prose(200)}"}}'
-        yield ("SET", f"user:{user}:profile", profile, "EX", world.ttl(HOUR))
-        yield ("SET", f"user:{user}:preferences", '{"theme":"dark","language":"en"}', "EX", world.ttl(HOUR))
-        yield (
-            "SET",
-            f"user:{user}:permissions",
-            '["chat:read","chat:write","kb:read"]',
-            "EX",
-            world.ttl(HOUR),
-        )
+        who = f'"id":"{user}","name":"{world.username()}","email":"{world.email()}"'
+        profile = f'{{{who},"bio":"{world.prose(200)}"}}'
+        yield put(f"user:{user}:profile", profile, world.ttl(HOUR))
+        yield put(f"user:{user}:preferences", '{"theme":"dark","language":"en"}', world.ttl(HOUR))
+        yield put(f"user:{user}:permissions", '["chat:read","chat:write","kb:read"]', world.ttl(HOUR))
 
     def _login(self) -> Iterator[Command]:
         world = self.world
         session, user, refresh = world.hex(32), world.pick(self.users), world.sha256()
         left = world.ttl(HOUR)
-        yield ("SET", f"session:{session}", self._session_value(session, user), "EX", left)
-        yield (
-            "SET",
-            f"session:refresh:{refresh}",
-            f'{{"user_id":"{user}","session_id":"{session}"}}',
-            "EX",
-            left,
-        )
-        yield ("SADD", f"session:user:{user}", session)
+        yield put(f"session:{session}", self._session_value(session, user), left)
+        yield put(f"session:refresh:{refresh}", f'{{"user_id":"{user}","session_id":"{session}"}}', left)
+        yield self.index(f"session:user:{user}", session, left)
         yield ("EXPIRE", f"session:user:{user}", HOUR)
-        old = self.sessions.add((session, user, refresh))
-        if old:
-            yield ("SREM", f"session:user:{old[1]}", old[0])
+        self.sessions.add((session, user, refresh))
 
     def _session_value(self, session: str, user: str) -> str:
         world = self.world
@@ -137,30 +139,24 @@ class Arketic(System):
         session, user, _ = self.sessions.pick(self.world)
         yield ("GET", f"session:{session}")
         yield ("SET", f"session:{session}", self._session_value(session, user), "XX", "EX", HOUR)
+        yield self.index(f"session:user:{user}", session, HOUR)
 
     def _logout(self) -> Iterator[Command]:
         session, user, refresh = self.sessions.take(self.world)
         yield ("DEL", f"session:{session}", f"session:refresh:{refresh}")
         yield ("SREM", f"session:user:{user}", session)
 
-    # -- chats -------------------------------------------------------------------------------------------------
+    # -- chats ----------------------------------------
 
     def _chat(self, chat: str) -> Iterator[Command]:
         world = self.world
         people = f'["{world.pick(self.users)}","{world.pick(self.users)}"]'
-        yield ("SET", f"chat:{chat}:participants", people, "EX", world.ttl(HOUR))
-        yield (
-            "SET",
-            f"chat:{chat}:metadata",
-            f'{{"title":"{world.prose(30)}","model":"medium-2"}}',
-            "EX",
-            world.ttl(HOUR),
-        )
+        yield put(f"chat:{chat}:participants", people, world.ttl(HOUR))
+        yield put(f"chat:{chat}:metadata", f'{{"title":"{world.prose(30)}","model":"medium-2"}}', world.ttl(HOUR))
         for _ in range(3):
             yield from self._message(chat, quiet=True)
 
     def _message(self, chat: str, *, quiet: bool = False) -> Iterator[Command]:
-        world = self.world
         key, text = f"chat:{chat}:messages", self._text()
         yield ("RPUSH", key, text)
         yield ("EXPIRE", key, HOUR)
@@ -169,7 +165,8 @@ class Arketic(System):
             yield ("PUBLISH", f"chat:{chat}", text)
 
     def _text(self) -> str:
-        return f'{{"role":"user","at":"{self.world.iso()}","content":"{self.world.prose(60 + self.world.bits(7))}"}}'
+        world = self.world
+        return f'{{"role":"user","at":"{world.iso()}","content":"{world.prose(60 + world.bits(7))}"}}'
 
     def _long_chat(self) -> Iterator[Command]:
         key = f"chat:{self.chats[0]}:messages"
@@ -177,31 +174,32 @@ class Arketic(System):
             yield ("RPUSH", key, *(self._text() for _ in range(300)))
         yield ("EXPIRE", key, HOUR)
 
-    # -- AI and knowledge caches -------------------------------------------------------------------------------
+    # -- AI and knowledge caches ----------------------------------------
 
     def _write_response(self, key: str) -> Iterator[Command]:
         world = self.world
         if world.chance(0.02):
             yield from self._forget(key)
         else:
-            yield ("SET", key, self._answer(), "EX", world.ttl(HOUR))
+            yield put(key, self._answer(), world.ttl(HOUR))
         self.responses.add(key)
 
     def _forget(self, key: str) -> Iterator[Command]:
         # Planted: the code path that stores an answer and forgets its TTL.
-        yield ("SET", key, self._answer())
+        yield put(key, self._answer())
         self.forgotten.append(key)
         if len(self.forgotten) > FORGOTTEN:
             yield ("DEL", self.forgotten.popleft())
 
     def _answer(self) -> str:
         world = self.world
-        return f'{{"model":"{world.pick(MODELS)}","tokens":{world.bits(10)},"text":"{world.prose(1200 + world.bits(11))}"}}'
+        text = world.prose(1200 + world.bits(11))
+        return f'{{"model":"{world.pick(MODELS)}","tokens":{world.bits(10)},"text":"{text}"}}'
 
     def _prompt(self) -> Iterable[Command]:
         world = self.world
         value = f'{{"template":"{world.prose(300)}","version":{world.bits(3)}}}'
-        return (("SET", f"ai:prompt:{world.sha256()}", value, "EX", world.ttl(HOUR)),)
+        return (put(f"ai:prompt:{world.sha256()}", value, world.ttl(HOUR)),)
 
     def _search(self) -> Iterable[Command]:
         key = f"kb:{self.world.pick(self.bases)}:search:{self.world.hex(32)}"
@@ -210,7 +208,11 @@ class Arketic(System):
 
     def _write_search(self, key: str) -> Iterable[Command]:
         value = f'{{"results":["{self.world.prose(600)}"],"took_ms":{self.world.bits(7)}}}'
-        return (("SET", key, value, "EX", self.world.ttl(900)),)
+        return (put(key, value, self.world.ttl(900)),)
+
+    def _vector(self) -> str:
+        numbers = (f"{self.world.random.uniform(-1, 1):.5f}" for _ in range(64))
+        return f"[{','.join(numbers)}]"
 
     def _embedding(self) -> Iterable[Command]:
         key = f"kb:embedding:{self.world.hex(12)}:{self.world.bits(5)}"
@@ -218,37 +220,29 @@ class Arketic(System):
         return self._write_embedding(key)
 
     def _write_embedding(self, key: str) -> Iterable[Command]:
-        return (("SET", key, self.world.pick(self.vectors), "EX", self.world.ttl(HOUR)),)
+        return (put(key, self.world.pick(self.vectors), self.world.ttl(HOUR)),)
 
     def _documents(self, base: str) -> Iterator[Command]:
         world = self.world
         documents = ",".join(f'{{"id":"{world.hex(12)}","title":"{world.prose(40)}"}}' for _ in range(60))
-        yield ("SET", f"kb:{base}:documents", f"[{documents}]", "EX", world.ttl(HOUR))
+        yield put(f"kb:{base}:documents", f"[{documents}]", world.ttl(HOUR))
 
-    # -- limits and the rest -----------------------------------------------------------------------------------
+    # -- limits and the rest ----------------------------------------
 
-    def _limits(self) -> Iterator[Command]:
+    def _limit(self, kind: str) -> Iterator[Command]:
         world = self.world
-        user, now = world.pick(self.users), world.now
-        kinds = ("upload", "download", "ai", "tokens", "global", "ip", "api", "api", "api", "ai")
-        key = {
-            "upload": f"rate:upload:{user}",
-            "download": f"rate:download:{user}",
-            "ai": f"rate:ai:{user}:requests",
-            "tokens": f"rate:ai:{user}:tokens",
-            "global": f"rate:api:global:{world.pick(ENDPOINTS)}",
-            "ip": f"rate:api:ip:{world.ip()}",
-            "api": f"rate:api:{user}:{world.pick(ENDPOINTS)}",
-        }[world.pick(kinds)]
-        yield ("ZREMRANGEBYSCORE", key, 0, round(now - 60, 3))
-        yield ("ZADD", key, round(now, 3), f"{now:.6f}:{world.hex(6)}")
+        user = world.pick(self.users)
+        key = kind.format(user=user, endpoint=world.pick(ENDPOINTS), ip=world.ip())
+        yield ("ZREMRANGEBYSCORE", key, 0, round(world.now - 60, 3))
+        yield ("ZADD", key, round(world.now, 3), f"{world.now:.6f}:{world.hex(6)}")
         yield ("ZCARD", key)
         yield ("EXPIRE", key, 60)
-        if world.chance(0.05):
-            monthly = f"rate:ai:{world.pick(self.organisations)}:monthly"
-            yield ("ZADD", monthly, round(now, 3), f"{now:.6f}:{world.hex(6)}")
-            yield ("ZREMRANGEBYRANK", monthly, 0, -2001)
-            yield ("EXPIRE", monthly, 30 * 86_400)
+
+    def _monthly(self, organisation: str) -> Iterator[Command]:
+        world, key = self.world, f"rate:ai:{organisation}:monthly"
+        yield ("ZADD", key, round(world.now, 3), f"{world.now:.6f}:{world.hex(6)}")
+        yield ("ZREMRANGEBYRANK", key, 0, -2001)
+        yield ("EXPIRE", key, 30 * 86_400)
 
     def _housekeeping(self) -> Iterator[Command]:
         world = self.world
@@ -258,7 +252,7 @@ class Arketic(System):
             yield from self._chat(world.pick(self.chats))
         if world.every("models", 600):
             for model in MODELS:
-                yield ("SET", f"ai:model:{model}:config", '{"temperature":0.2,"max_tokens":2048}', "EX", HOUR)
+                yield put(f"ai:model:{model}:config", '{"temperature":0.2,"max_tokens":2048}', HOUR)
         if world.every("documents", 60):
             yield from self._documents(world.pick(self.bases))
         if world.every("sort", 41):  # an export that sorts a whole conversation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tui.demo.system import System
+from tui.demo.system import System, put
 from tui.demo.wire import Command
 from tui.demo.world import Pool, World
 
@@ -54,7 +54,7 @@ class FastapiBestArchitecture(System):
             yield from self._failure()
             yield from self._limit()
         for name in ("admin", "superuser"):  # what "delete all tokens except" leaves alone
-            yield ("SET", f"fba:token:{name}", self._jwt(name, DAY), "EX", DAY)
+            yield put(f"fba:token:{name}", self._jwt(name, DAY), DAY)
 
     def act(self, dt: float) -> Iterator[Command]:
         """Check tokens on every request, log in and out, limit, remember locations."""
@@ -92,21 +92,13 @@ class FastapiBestArchitecture(System):
         world = self.world
         user, session = self._user(), world.uuid()
         left = world.ttl(DAY)
-        yield ("SET", f"fba:token:{user}:{session}", self._jwt(user, left), "EX", left)
-        yield (
-            "SET",
-            f"fba:refresh_token:{user}:{session}",
-            self._jwt(user, left + 6 * DAY),
-            "EX",
-            left + 6 * DAY,
-        )
+        yield put(f"fba:token:{user}:{session}", self._jwt(user, left), left)
+        yield put(f"fba:refresh_token:{user}:{session}", self._jwt(user, left + 6 * DAY), left + 6 * DAY)
         info = f'{{"ip":"{world.ip()}","os":"Linux","browser":"Firefox","last_login_time":"{world.iso()}"}}'
-        yield ("SET", f"fba:token_extra_info:{user}:{session}", info, "EX", left)
-        yield ("SET", f"fba:token_online:{session}", user, "EX", left)
-        yield ("SADD", "fba:token_online", session)
-        old = self.online.add((user, session))
-        if old:
-            yield ("SREM", "fba:token_online", old[1])
+        yield put(f"fba:token_extra_info:{user}:{session}", info, left)
+        yield put(f"fba:token_online:{session}", user, left)
+        yield self.index("fba:token_online", session, left)
+        self.online.add((user, session))
 
     def _logout(self) -> Iterator[Command]:
         user, session = self.online.take(self.world)
@@ -123,7 +115,7 @@ class FastapiBestArchitecture(System):
         world = self.world
         who = f'"username":"{world.username()}","email":"{world.email()}","dept":{world.bits(5)}'
         value = f'{{"id":{key[9:]},{who},"roles":[{{"id":{world.bits(3)},"menus":"{world.prose(500)}"}}]}}'
-        return (("SET", key, value, "EX", 3600),)
+        return (put(key, value, 3600),)
 
     def _location_key(self) -> Iterable[Command]:
         key = f"fba:ip:location:{self.world.ip()}"
@@ -133,20 +125,20 @@ class FastapiBestArchitecture(System):
     def _write_location(self, key: str) -> Iterable[Command]:
         world = self.world
         value = f'{{"country":"--","regionName":"{world.hex(4)}","city":"{world.pick(CITIES)}"}}'
-        return (("SET", key, value, "EX", world.ttl(DAY)),)
+        return (put(key, value, world.ttl(DAY)),)
 
     def _captchas(self) -> Iterator[Command]:
         world = self.world
-        yield ("SET", f"fba:login:captcha:{world.uuid()}", world.hex(4), "EX", world.ttl(300))
-        yield ("SET", f"fba:email:captcha:{world.ip()}", 100_000 + world.bits(19), "EX", world.ttl(180))
-        yield ("SET", f"fba:oauth2:state:{world.hex(32)}", '{"type":"login"}', "EX", world.ttl(180))
+        yield put(f"fba:login:captcha:{world.uuid()}", world.hex(4), world.ttl(300))
+        yield put(f"fba:email:captcha:{world.ip()}", 100_000 + world.bits(19), world.ttl(180))
+        yield put(f"fba:oauth2:state:{world.hex(32)}", '{"type":"login"}', world.ttl(180))
 
     def _failure(self) -> Iterator[Command]:
         user = self._user()
         yield ("INCR", f"fba:login:failure:{user}")
         yield ("EXPIRE", f"fba:login:failure:{user}", 86_400)
-        if self.world.chance(0.5):
-            yield ("SET", f"fba:user:lock:{user}", "locked", "EX", self.world.ttl(300))
+        if self.world.chance(0.5) or self.world.now == self.world.start:
+            yield put(f"fba:user:lock:{user}", "locked", self.world.ttl(300))
 
     def _limit(self) -> Iterator[Command]:
         key = f"fba:limiter:{self.world.pick(ENDPOINTS)}:{self.world.ip()}"
@@ -156,8 +148,9 @@ class FastapiBestArchitecture(System):
     def _task(self) -> Iterable[Command]:
         world = self.world
         task = world.uuid()
-        value = f'{{"status":"SUCCESS","result":"{world.prose(60)}","task_id":"{task}","date_done":"{world.iso()}"}}'
-        return (("SET", f"fba:celery:task-meta:{task}", value, "EX", world.ttl(DAY)),)
+        done = f'"task_id":"{task}","date_done":"{world.iso()}"'
+        value = f'{{"status":"SUCCESS","result":"{world.prose(60)}",{done}}}'
+        return (put(f"fba:celery:task-meta:{task}", value, world.ttl(DAY)),)
 
     def _node(self, node: int) -> Iterator[Command]:
-        yield ("SET", f"fba:snowflake:nodes:0:{node}", f"pod-{node}:{int(self.world.now)}", "EX", 60)
+        yield put(f"fba:snowflake:nodes:0:{node}", f"pod-{node}:{int(self.world.now)}", 60)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
-from tui.demo.system import System
+from tui.demo.system import System, put
 from tui.demo.wire import Command
 from tui.demo.world import Pool, World
 
@@ -12,6 +13,9 @@ HALF_HOUR, DAY, CLOSED = 1800, 86_400, 90 * 86_400
 REPORT_TYPES = ("INCIDENT_REPORT", "RCA_REPORT", "RUNBOOK")
 SESSIONS = 420
 """Kept alive at once; the document expects 100 to 1000 of 5 to 10 KB."""
+
+OPEN_CASES = 60
+"""The oldest case is closed when there are more: only closed ones get a TTL, and a demo may run for days."""
 
 
 class Faultmaven(System):
@@ -26,6 +30,7 @@ class Faultmaven(System):
         self.users = [f"user_{world.hex(8)}" for _ in range(48)]
         self.sessions: Pool[tuple[str, str, str]] = Pool(SESSIONS)
         self.tokens: Pool[tuple[str, str, str]] = Pool(90)
+        self.open_cases: deque[list[str]] = deque()
         self.deck = ((self._session, 2), (self._report, 1), (self._login, 2), (self._report, 1))
 
     def essentials(self) -> Iterator[Command]:
@@ -64,7 +69,7 @@ class Faultmaven(System):
         if world.every("case", 12):
             yield from self._case(closed=world.chance(0.4))
 
-    # -- accounts and tokens -----------------------------------------------------------------------------------
+    # -- accounts and tokens ----------------------------------------
 
     def _account(self, user: str) -> Iterator[Command]:
         world = self.world
@@ -86,8 +91,8 @@ class Faultmaven(System):
             *("hashed_password", f"$2b$12${world.secret(53)}", "created_at", world.iso(40 * DAY)),
             *("last_login", world.iso(3000), "roles", '["user"]'),
         )
-        yield ("SET", f"auth:username:{name}", user)
-        yield ("SET", f"auth:email:{email}", user)
+        yield put(f"auth:username:{name}", user)
+        yield put(f"auth:email:{email}", user)
         yield ("RPUSH", "auth:user_list", user)
 
     def _login(self) -> Iterator[Command]:
@@ -98,7 +103,7 @@ class Faultmaven(System):
             f"tok_{world.hex(12)}",
             world.ttl(DAY),
         )
-        yield ("SET", f"auth:token:{digest}", user, "EX", left)
+        yield put(f"auth:token:{digest}", user, left)
         yield (
             "HSET",
             f"auth:token_meta:{token}",
@@ -125,7 +130,7 @@ class Faultmaven(System):
         yield ("DEL", f"auth:token:{digest}", f"auth:token_meta:{token}")
         yield ("LREM", f"auth:user_tokens:{user}", 1, token)
 
-    # -- sessions ----------------------------------------------------------------------------------------------
+    # -- sessions ----------------------------------------
 
     def _session(self) -> Iterator[Command]:
         world = self.world
@@ -137,8 +142,8 @@ class Faultmaven(System):
         session = (f"sess_{world.hex(12)}", world.pick(self.users), f"browser_{world.hex(6)}")
         left = world.ttl(HALF_HOUR)
         self.sessions.add(session)
-        yield ("SET", f"session:{session[0]}", self._conversation(session), "EX", left)
-        yield ("SET", f"client_session:{session[1]}:{session[2]}", session[0], "EX", left)
+        yield put(f"session:{session[0]}", self._conversation(session), left)
+        yield put(f"client_session:{session[1]}:{session[2]}", session[0], left)
 
     def _conversation(self, session: tuple[str, str, str]) -> str:
         world = self.world
@@ -148,21 +153,22 @@ class Faultmaven(System):
             for turn in range(6 + world.bits(2))
         )
         times = f'"created_at":"{world.iso(1200)}","last_activity":"{world.iso()}"'
-        return f'{{{ids},"case_id":"case_{world.hex(8)}",{times},"messages":[{turns}],"context":{{"phase":"triage"}}}}'
+        rest = f'"messages":[{turns}],"context":{{"phase":"triage"}}'
+        return f'{{{ids},"case_id":"case_{world.hex(8)}",{times},{rest}}}'
 
     def _renew(self, session: tuple[str, str, str], *, rewrite: bool) -> Iterator[Command]:
         key = f"session:{session[0]}"
         if rewrite:
-            yield ("SET", key, self._conversation(session), "EX", HALF_HOUR)
+            yield put(key, self._conversation(session), HALF_HOUR)
         else:
             yield ("EXPIRE", key, HALF_HOUR)
-        yield ("SET", f"client_session:{session[1]}:{session[2]}", session[0], "EX", HALF_HOUR)
+        yield put(f"client_session:{session[1]}:{session[2]}", session[0], HALF_HOUR)
 
     def _end_session(self) -> Iterator[Command]:
         session, user, client = self.sessions.take(self.world)
         yield ("DEL", f"session:{session}", f"client_session:{user}:{client}")
 
-    # -- reports -----------------------------------------------------------------------------------------------
+    # -- reports ----------------------------------------
 
     def _report(self) -> Iterator[Command]:
         report = f"rep_{self.world.hex(10)}"
@@ -187,7 +193,7 @@ class Faultmaven(System):
 
     def _case(self, *, closed: bool) -> Iterator[Command]:
         world = self.world
-        case, keys = f"case_{world.hex(8)}", []
+        case, keys = f"case_{world.hex(8)}", list[str]()
         for number, kind in enumerate(REPORT_TYPES):
             report = f"rep_{world.hex(10)}"
             yield self._metadata(report, case, kind, number + 1)
@@ -195,20 +201,19 @@ class Faultmaven(System):
             yield ("ZADD", f"case:{case}:reports:{kind}", -(number + 1), report)
             yield ("HSET", f"case:{case}:reports:current", kind, report)
             keys += [f"report:{report}:metadata", f"case:{case}:reports:{kind}"]
-        if closed:
-            left = world.ttl(CLOSED)
-            for key in (*keys, f"case:{case}:reports", f"case:{case}:reports:current"):
-                yield ("EXPIRE", key, left)
+        keys += [f"case:{case}:reports", f"case:{case}:reports:current"]
+        if not closed:
+            self.open_cases.append(keys)
+            keys = self.open_cases.popleft() if len(self.open_cases) > OPEN_CASES else []
+        left = world.ttl(CLOSED)
+        for key in keys:
+            yield ("EXPIRE", key, left)
 
     def _drift(self) -> Iterator[Command]:
         # Planted: case storage that was moved to PostgreSQL in January 2025; any such key is drift.
         world = self.world
         for user in self.users[:3]:
             case = f"case_{world.hex(8)}"
-            yield (
-                "SET",
-                f"case:{case}",
-                f'{{"case_id":"{case}","title":"{world.prose(60)}","log":"{world.prose(5000)}"}}',
-            )
+            yield put(f"case:{case}", f'{{"case_id":"{case}","title":"{world.prose(60)}","log":"{world.prose(5000)}"}}')
             yield ("RPUSH", f"user:{user}:cases", case)
             yield ("SADD", "case_index", case)

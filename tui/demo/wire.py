@@ -16,7 +16,7 @@ RECEIVE_BYTES = 1 << 16
 
 
 class Wire:
-    """One connection. Error replies come back as values (`hiredis.ReplyError`); a lost connection raises OSError."""
+    """One connection. Error replies are values (`hiredis.ReplyError`); a lost connection raises OSError."""
 
     def __init__(self, host: str, port: int, timeout: float = 5.0) -> None:
         """Connect to `host`:`port`; `timeout` is the longest wait for anything, in seconds."""

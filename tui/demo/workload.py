@@ -13,6 +13,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import hiredis
 
@@ -22,7 +23,7 @@ from tui.demo.system import System
 from tui.demo.wire import Command, Wire
 
 TICK = 0.125
-"""Seconds between two rounds: often enough that no chart sees steps, seldom enough to cost next to nothing."""
+"""Seconds between two rounds: often enough that no chart sees steps, seldom enough to cost little."""
 
 LONGEST_TICK = 1.0
 """After a pause (a suspended laptop) at most this much is made up for, in seconds."""
@@ -41,7 +42,7 @@ Wait = Callable[[float], bool]
 
 
 class Workload:
-    """Drives the systems against one server: a connection for each, and one that listens to their channels."""
+    """Drives the systems against one server: a connection for each, and one that listens to channels."""
 
     def __init__(self, port: int, names: Sequence[str], seed: int) -> None:
         """Prepare the named systems for the server on `port` of this machine."""
@@ -139,10 +140,8 @@ def serve(workload: Workload, keys: int, clock: Callable[[], float], wait: Wait)
 
 def report(keys: int) -> None:
     """Tell the parent, once per fill, that the picture is complete. Nobody has to listen."""
-    try:
+    with suppress(OSError):
         os.write(1, b"filled %d\n" % keys)
-    except OSError:
-        pass
 
 
 def stdin_closes(seconds: float) -> bool:
@@ -153,7 +152,7 @@ def stdin_closes(seconds: float) -> bool:
 
 def parse(arguments: Sequence[str]) -> Namespace:
     """Return the options of the child process."""
-    parser = ArgumentParser(prog="python -m tui.demo.workload", description="Fill a Redis server and keep it busy.")
+    parser = ArgumentParser("python -m tui.demo.workload", description="Fill a Redis server and keep it busy.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--keys", type=int, default=DEFAULT_KEYS)

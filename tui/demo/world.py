@@ -11,17 +11,28 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-WORDS = ["the", "service", "restarted", "after", "deploy", "and", "latency", "rose", "while", "cache", "misses", "doubled", "check", "upstream", "timeout", "retry", "queue", "depth", "grew", "on", "node", "three", "disk", "pressure", "cleared", "rollback", "finished", "users", "report", "slow", "search", "results", "please", "review", "mapping", "of", "legacy", "server", "assets", "migration", "wave", "two", "is", "ready", "network", "policy", "blocks", "egress", "certificate", "renewed", "model", "answered", "with", "sources", "from", "knowledge", "base", "embedding", "index", "rebuilt", "tenant", "quota", "reached"]
-FIRST_NAMES = ["ada", "alan", "anna", "ben", "carla", "chen", "dina", "emil", "fatima", "george", "hana", "ivan", "jana", "kofi", "lena", "mira", "noor", "omar"]
-LAST_NAMES = ["abel", "baker", "costa", "dubois", "evans", "fischer", "garcia", "haas", "ito", "jensen", "khan", "lopez", "meyer", "novak", "okafor", "park"]
-HOST_NAMES = ["api", "auth", "app", "cdn", "chat", "data", "docs", "files", "git", "grafana", "mail", "maps", "mcp", "media", "shop", "status", "vault", "wiki"]
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of `text`."""
+    return tuple(text.split())
+
+
+WORDS = words("""
+    the service restarted after deploy and latency rose while cache misses doubled check upstream timeout retry
+    queue depth grew on node three disk pressure cleared rollback finished users report slow search results
+    please review mapping of legacy server assets migration wave two is ready network policy blocks egress
+    certificate renewed model answered with sources from knowledge base embedding index rebuilt tenant quota
+""")
+FIRST_NAMES = words("ada alan anna ben carla chen dina emil george hana ivan jana kofi lena mira noor omar")
+LAST_NAMES = words("abel baker costa dubois evans fischer haas ito jensen khan lopez meyer novak okafor park")
+HOST_NAMES = words("api auth app cdn chat data docs files git mail maps mcp media shop status vault wiki")
 DOMAINS = ("example.com", "example.org", "example.net", "acme.example")
 
 TEXT_BYTES = 1 << 16
 """Prose to cut values from: long enough that values differ, short enough to make in a few milliseconds."""
 
 DIP_EVERY, DIP_FIRST, DIP_LASTS = 290.0, 140.0, 16.0
-"""Seconds: a cold cache every five minutes or so, the first one early enough for a short demo, gone after a minute."""
+"""Seconds: a cold cache every five minutes or so, the first one soon, each gone after a minute."""
 
 
 class World:
@@ -38,14 +49,14 @@ class World:
         self._prose = " ".join(words)
         self._secret = b64encode(self.random.randbytes(TEXT_BYTES // 2)).decode()
 
-    # -- time ------------------------------------------------------------------------------------------------
+    # -- time ----------------------------------------
 
     def advance(self, now: float) -> None:
         """Move the virtual clock to `now`; it never goes back."""
         self.now = max(self.now, now)
 
     def every(self, name: str, seconds: float) -> bool:
-        """Return True once per `seconds` of virtual time; the first time is up to one period after the start."""
+        """Return True once per `seconds` of virtual time, for the first time within one period."""
         due = self._due.get(name)
         if due is None:
             due = self._due[name] = self.start + seconds * self.random.random()
@@ -83,7 +94,7 @@ class World:
         """Return the current hour as `20250131:12`."""
         return time.strftime("%Y%m%d:%H", time.gmtime(self.now))
 
-    # -- chance ----------------------------------------------------------------------------------------------
+    # -- chance ----------------------------------------
 
     def chance(self, share: float) -> bool:
         """Return True with the given probability."""
@@ -100,12 +111,12 @@ class World:
         return items[int(self.random.random() * len(items))]
 
     def ttl(self, seconds: int) -> int:
-        """Return the TTL to set: `seconds`, or what is left of it for a key written at some time before the start."""
+        """Return the TTL to set: `seconds`, or what is left of it for a key from before the start."""
         if self.now > self.start:
             return seconds
         return max(1, int(seconds * (0.04 + 0.96 * self.random.random())))
 
-    # -- ids and values --------------------------------------------------------------------------------------
+    # -- ids and values ----------------------------------------
 
     def hex(self, digits: int) -> str:
         """Return that many random lower-case hexadecimal digits."""
@@ -132,7 +143,8 @@ class World:
 
     def jwt(self, claims: str) -> str:
         """Return a token with the given JSON claims; its signature is noise."""
-        body = b2a_base64(claims.encode(), newline=False).rstrip(b"=").decode().replace("+", "-").replace("/", "_")
+        body = b2a_base64(claims.encode(), newline=False).rstrip(b"=").decode()
+        body = body.replace("+", "-").replace("/", "_")
         return f"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{body}.{self.hex(43)}"
 
     def username(self) -> str:

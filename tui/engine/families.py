@@ -7,20 +7,26 @@ each with little below it, become `{id}`.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tui.engine.estimate import Pages, Spread
-from tui.engine.keyshape import Shape, Shaper, is_placeholder
+from tui.engine.keyshape import Shape, Shaper, has_placeholder, is_placeholder
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
 """Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest."""
 MAX_SHAPES = 4000
 """Shapes kept apart before crowded positions are folded for good; bounds memory at a few MB."""
-CROWD = 12
+CROWD = 8
 """Single keys side by side that are taken for one family; fewer may well be settings with names of their own."""
+FEW = 5
+"""A part with an id and fixed text (`cert:api1-{int}`) that holds fewer keys than this counts as a single key."""
+STRAY = 0.1
+"""Siblings of a family with at most this part of its keys, and a shape that its ids take by chance, belong to it."""
 CROWD_OF_TREES = 8
 """The same for words with equal structure below them: structure makes it surer, so fewer are enough."""
 ROOT_CROWD = 100
@@ -158,17 +164,50 @@ def fold(tallies: Mapping[Shape, Tally], crowded: set[Shape]) -> dict[Shape, Tal
     deepest = max(map(len, tallies), default=0)
     current: Mapping[Shape, Tally] = tallies
     for depth in range(1, deepest):
+        current = _gather_strays(current, depth)
         crowds = _crowds(current, depth)
         if crowds:
             crowded.update(prefix for prefix, _ in crowds)
-            current = merge((_rename(shape, depth, crowds), tally) for shape, tally in current.items())
+            current = merge((_rename(shape, depth, crowds, tally.keys), tally) for shape, tally in current.items())
     return dict(current)
 
 
-def _rename(shape: Shape, depth: int, crowds: set[tuple[Shape, bool]]) -> Shape:
+def _gather_strays(tallies: Mapping[Shape, Tally], depth: int) -> Mapping[Shape, Tally]:
+    """Put ids that look different by chance where they belong: a hex id without a letter is still a hex id."""
+    siblings: dict[tuple[Shape, Shape], list[Shape]] = {}
+    for shape in tallies:
+        if len(shape) > depth:
+            siblings.setdefault((shape[:depth], shape[depth + 1 :]), []).append(shape)
+    moves: dict[Shape, Shape] = {}
+    for shapes in siblings.values():
+        if len(shapes) < 2:
+            continue
+        main = max(shapes, key=lambda shape: (has_placeholder(shape[depth]), tallies[shape].keys))
+        takes = _taker(main[depth])
+        limit = max(1, STRAY * tallies[main].keys)
+        moves.update((s, main) for s in shapes if s != main and tallies[s].keys <= limit and takes(s[depth]))
+    return merge((moves.get(shape, shape), tally) for shape, tally in tallies.items()) if moves else tallies
+
+
+@lru_cache(1024)
+def _taker(part: bytes) -> Callable[[bytes], bool]:
+    """Return a test whether another part could be an id of the same kind as the placeholders in `part`."""
+    patterns = {b"{hex}": rb"(?:[0-9a-fA-F]+|\{(?:int|time|date)\})", b"{uuid}": rb"\{hex\}"}
+    random = rb"(?=.*[0-9A-Z{])[A-Za-z0-9{}+/=_.-]+"
+    pieces = re.split(rb"(\{[a-z0-9]+\})", part)
+    if len(pieces) == 1:
+        return lambda other: False
+    kinds = (patterns.get(piece, random if piece in {b"{token}", b"{id}"} else re.escape(piece)) for piece in pieces)
+    matches = re.compile(b"".join(kinds)).fullmatch
+    return lambda other: matches(other) is not None
+
+
+def _rename(shape: Shape, depth: int, crowds: set[tuple[Shape, bool]], keys: int) -> Shape:
     if len(shape) <= depth or is_placeholder(shape[depth]):
         return shape
     leaf = len(shape) == depth + 1
+    if leaf and keys >= FEW and has_placeholder(shape[depth]):
+        return shape
     return (*shape[:depth], ID, *shape[depth + 1 :]) if (shape[:depth], leaf) in crowds else shape
 
 
@@ -183,7 +222,7 @@ def _crowds(tallies: Mapping[Shape, Tally], depth: int) -> set[tuple[Shape, bool
             continue
         prefix = shape[:depth]
         if len(shape) == depth + 1:
-            leaves[prefix] += 1
+            leaves[prefix] += tally.keys < FEW or not has_placeholder(shape[depth])
         else:
             words.setdefault(prefix, set()).add(shape[depth])
             below.setdefault(prefix, set()).add(shape[depth + 1 :])

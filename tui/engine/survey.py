@@ -19,7 +19,7 @@ from tui.engine.commands import Exchange, KeyQuestions, Reply
 from tui.engine.estimate import Pages, error_of
 from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
 from tui.engine.families import Families, Tally
-from tui.engine.keyshape import Shape, Shaper, is_placeholder
+from tui.engine.keyshape import Shape, Shaper, has_placeholder
 from tui.engine.link import Answer
 from tui.engine.node import Node
 from tui.engine.printable import printable
@@ -31,8 +31,10 @@ BURST = 0.3
 """Seconds at full speed at the start, for the first picture."""
 FRESH = 5
 """The passes that keep a complete picture current take this many times less than the share."""
-PASS_EVERY = 2.0
-"""Seconds between the starts of two passes at least; small keyspaces would otherwise be read without pause."""
+KEYS_PER_S = 2000
+"""Keys per second that keeping a complete picture current may read on average: a thousand keys are followed closely."""
+PASS_LEAST, PASS_MOST = 1.0, 10.0
+"""Seconds between the starts of two such passes, at least and (the server's share permitting) at most."""
 UNAVAILABLE_REST = 0.2
 """Seconds before the same page is asked for again when the server is away."""
 REFUSED_REST = 1.0
@@ -244,7 +246,8 @@ class Survey(Collector[Keyspace]):
             self._restarted = None
             self._publish()
             if self.share < 1:
-                await clock.sleep(max(0.0, PASS_EVERY - (clock.now() - started)))
+                pause = min(PASS_MOST, max(PASS_LEAST, self._complete.scanned / KEYS_PER_S))
+                await self.session.pace.rest(max(0.0, pause - (clock.now() - started)))
 
     async def _scan(self, node: Node) -> None:
         """Read one node from the first page to the last."""
@@ -372,7 +375,7 @@ class Survey(Collector[Keyspace]):
 
 
 def _family(shape: Shape, tally: Tally, pages: Pages, population: int, *, sized: bool) -> Family:
-    if not any(is_placeholder(part) for part in shape[1:]):
+    if not any(has_placeholder(part) for part in shape[1:]):
         population = pages.keys  # not a family but one key, by its own name: nothing to scale up
     scale = population / pages.keys
     with_ttl = tally.keys - tally.no_ttl

@@ -101,6 +101,7 @@ class Tail(Collector[TailSnapshot]):
         read = exchange([b"XREAD", b"COUNT", MOST, b"STREAMS", *following, *ids])
         came = bool(new)
         behind: list[bytes] = []
+        fresh: list[tuple[bytes, Reply]] = []
         for answer in await self.session.deployment.ask_all(read):
             if isinstance(answer, Failure):
                 return answer, False
@@ -115,7 +116,8 @@ class Tail(Collector[TailSnapshot]):
                 if len(entries) >= MOST:
                     behind.append(key)
                 else:
-                    self._append(key, entries)
+                    fresh += [(key, entry) for entry in entries]
+        self._append(fresh)
         if behind:
             failure = await self._jump(behind, MOST // 3)
         return failure, came
@@ -147,21 +149,22 @@ class Tail(Collector[TailSnapshot]):
             skipped = max(0, added - follow.seen - len(entries)) if added is not None and follow.seen else None
             if skipped != 0:
                 self._add(Entry(self._number + 1, key, None, (), skipped))
-        self._append(key, entries)
+        self._append([(key, entry) for entry in entries])
         follow.last_id = entries[-1][0] if entries else told.get(b"last-generated-id", b"0-0")
         follow.seen = added or 0
 
-    def _append(self, key: bytes, entries: Sequence[Reply]) -> None:
-        follow = self._follows.get(key)
-        if follow is None:
-            return
-        for entry_id, values in entries:
+    def _append(self, fresh: list[tuple[bytes, Reply]]) -> None:
+        """Add entries of several streams in the order of their ids, which are times unless somebody chose otherwise."""
+        fresh.sort(key=lambda item: _order(item[1][0]))
+        for key, (entry_id, values) in fresh:
+            follow = self._follows.get(key)
+            if follow is None:
+                continue
             words = [value[:VALUE_CUT] for value in values or ()]
             fields = tuple(zip(words[::2], words[1::2], strict=True))
             self._add(Entry(self._number + 1, key, entry_id, fields))
-        if entries:
-            follow.last_id = entries[-1][0]
-            follow.seen += len(entries)
+            follow.last_id = entry_id
+            follow.seen += 1
 
     def _add(self, entry: Entry) -> None:
         self._number = entry.number

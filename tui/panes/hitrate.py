@@ -6,11 +6,9 @@ from textual.app import ComposeResult
 
 from tui.engine.vitals import Pulse, Vitals
 from tui.panes.base import Pane
+from tui.panes.timespan import span_of
 from tui.units import duration, percent, rate
 from widgets.chart import ChartData, Series, TimeChart
-
-SPAN = 600.0
-"""Seconds shown, as in the memory chart beside it."""
 
 
 class HitRatePane(Pane[Vitals]):
@@ -41,7 +39,7 @@ class HitRatePane(Pane[Vitals]):
         self.retitle(
             f"application {percent(now.hit_rate)}",
             f"{rate(now.reads_per_s)} reads",
-            below=f"without redtop's own reads · {duration(SPAN)}",
+            below=f"without redtop's own reads · {duration(span_of(snapshot))}",
         )
 
 
@@ -52,7 +50,7 @@ def hit_chart(vitals: Vitals) -> ChartData:
         series=(Series("application", points, "success", percent(vitals.now.hit_rate)),),
         limits=(),
         now=vitals.now.at,
-        span=SPAN,
+        span=span_of(vitals),
         top=100.0,
         ticks=((0, "0%"), (50, "50%"), (100, "100%")),
         gap=max(5.0, 3 * vitals.interval),

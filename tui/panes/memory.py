@@ -9,11 +9,9 @@ from textual.app import ComposeResult
 
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.panes.base import Pane
+from tui.panes.timespan import span_of
 from tui.units import duration, percent, size
 from widgets.chart import ChartData, Limit, Series, TimeChart
-
-SPAN = 600.0
-"""Seconds shown: ten minutes hold a deployment or a batch job, and still show a jump at once."""
 
 
 class MemoryPane(Pane[Vitals]):
@@ -44,7 +42,7 @@ class MemoryPane(Pane[Vitals]):
         notes = [f"used {size(now.used)}", f"rss {size(now.rss)}"]
         if now.maxmemory and now.used is not None:
             notes.insert(1, f"{percent(now.used / now.maxmemory, 0)} of {size(now.maxmemory)}")
-        self.retitle(*notes, below=" · ".join(filter(None, (snapshot.policy, duration(SPAN)))))
+        self.retitle(*notes, below=" · ".join(filter(None, (snapshot.policy, duration(span_of(snapshot))))))
 
 
 def memory_chart(vitals: Vitals) -> ChartData:
@@ -60,7 +58,7 @@ def memory_chart(vitals: Vitals) -> ChartData:
         ),
         limits=_limits(limit, now.peak, top),
         now=now.at,
-        span=SPAN,
+        span=span_of(vitals),
         top=top,
         ticks=tuple((top * part, size(top * part)) for part in (0, 0.5, 1)),
         gap=max(5.0, 3 * vitals.interval),

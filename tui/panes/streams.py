@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import zlib
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -27,6 +26,9 @@ CHOSEN_FIRST = 2
 """Streams followed before anybody chooses: the busiest ones."""
 COLOURS = ("$primary", "$secondary", "$accent", "$success", "$warning")
 """Colours that tell streams apart in the tail; the name is always written, too."""
+
+NAME_MOST = 20
+"""Cells for a stream's name in the tail; the entry is what people read."""
 
 COLUMNS = (
     Column("stream"),
@@ -120,6 +122,7 @@ class TailPane(Pane[TailSnapshot]):
         super().__init__(session)
         self._drawn = 0
         self._names = 0
+        self._colours: dict[bytes, str] = {}
 
     def compose(self) -> ComposeResult:
         """One list of lines."""
@@ -134,7 +137,9 @@ class TailPane(Pane[TailSnapshot]):
         new = [entry for entry in _after(snapshot.entries, self._drawn) if self._wanted(entry)]
         if snapshot.entries:
             self._drawn = snapshot.entries[-1].number
-        view.extend([_line(entry, min(self._names, 20)) for entry in new])
+        for key in snapshot.chosen:
+            self._colours.setdefault(key, COLOURS[len(self._colours) % len(COLOURS)])
+        view.extend([self._line(entry) for entry in new])
 
     def watch_filter(self) -> None:
         """Draw what is kept again through the new filter."""
@@ -143,7 +148,10 @@ class TailPane(Pane[TailSnapshot]):
         super().watch_filter()
 
     def _wanted(self, entry: Entry) -> bool:
-        return not self.filter or self.filter.lower() in _line(entry, 20).plain.lower()
+        return not self.filter or self.filter.lower() in self._line(entry).plain.lower()
+
+    def _line(self, entry: Entry) -> Content:
+        return _line(entry, min(self._names, NAME_MOST), self._colours.get(entry.stream, ""))
 
 
 def _after(entries: Sequence[Entry], number: int) -> Sequence[Entry]:
@@ -158,7 +166,7 @@ def _row(stream: Stream, *, followed: bool) -> Row:
     unknown = any(group.lag is None for group in stream.groups)
     lag = stream.lag
     cells = (
-        Content.assemble(("● " if followed else "  ", _colour(stream.key)), printable(stream.key)),
+        Content.assemble(("● " if followed else "  ", "$primary"), printable(stream.key)),
         Content(count(stream.length)),
         Content(rate(stream.rate)),
         Content("?" if stream.denied else str(len(stream.groups))),
@@ -179,7 +187,7 @@ def _lag(lag: int | None, groups: Sequence[Group], *, unknown: bool) -> str:
     return f"{'▲' if lag >= LAG_AMBER else ''}{count(lag)}{'+' if unknown else ''}"
 
 
-def _line(entry: Entry, name_width: int) -> Content:
+def _line(entry: Entry, name_width: int, colour: str) -> Content:
     name = printable(entry.stream)
     if len(name) > name_width:
         name = f"{name[: name_width - 1]}…"
@@ -194,7 +202,7 @@ def _line(entry: Entry, name_width: int) -> Content:
     return Content.assemble(
         (_time(entry.id), "$text-muted"),
         " ",
-        (f"{name:<{name_width}}", _colour(entry.stream)),
+        (f"{name:<{name_width}}", colour),
         " ",
         Content(" ").join(fields),
     )
@@ -211,7 +219,3 @@ def _time(entry_id: bytes) -> str:
         return f"{printable(entry_id)[:12]:<12}"
     when = datetime.datetime.fromtimestamp(milliseconds / 1000)
     return f"{when:%H:%M:%S}.{milliseconds % 1000:03}"
-
-
-def _colour(key: bytes) -> str:
-    return COLOURS[zlib.crc32(key) % len(COLOURS)]

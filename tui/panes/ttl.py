@@ -70,10 +70,16 @@ def ttl_bars(keyspace: Keyspace) -> list[Bar]:
 def _next(snapshot: Expiring) -> list[Content]:
     return [
         Content.assemble(
-            (f"{duration(max(0, int(soon.at - snapshot.wall))):>6} ", "$text-warning"), printable(soon.key)
+            ("      " if number else "next  ", "$text-muted"),
+            f"{_left(soon.at - snapshot.wall):>6}  ",
+            printable(soon.key),
         )
-        for soon in snapshot.soonest
+        for number, soon in enumerate(snapshot.soonest)
     ]
+
+
+def _left(seconds: float) -> str:
+    return "<1s" if seconds < 1 else duration(int(seconds))
 
 
 def _leaks(keyspace: Keyspace) -> list[Content]:

@@ -18,6 +18,8 @@ TREND_STEP = 5.0
 """Seconds per character of a trend: slow enough not to dance, fast enough to show the last minute or so."""
 MEMORY_AMBER, MEMORY_RED = 0.8, 0.9
 """Fractions of maxmemory that people are warned at."""
+HEADROOM = 1.25
+"""A trend without a scale of its own leaves a quarter free above: a steady number is then a line, not a block."""
 HIT_RATE_AMBER = 0.5
 """A hit rate below half is worth a look."""
 
@@ -62,7 +64,7 @@ def _plain(sample: Sample) -> str:
 def _filled(sample: Sample) -> float | None:
     if sample.used is None:
         return None
-    return sample.used / sample.maxmemory if sample.maxmemory else float(sample.used)
+    return float(sample.used)
 
 
 GAUGES = (
@@ -111,7 +113,8 @@ def strip(vitals: Vitals, width: int) -> list[Content]:
             (gauge.label, "$text-muted"), " ", (gauge.text(vitals.now), f"bold {gauge.colour(vitals.now)}".strip())
         )
         numbers.append(number.pad_right(max(0, cell - number.cell_length)))
-        course = spark(averages(vitals, gauge.trend, cell - 2), cell - 2, gauge.top)
+        values = averages(vitals, gauge.trend, cell - 2)
+        course = spark(values, cell - 2, gauge.top or HEADROOM * max((v for v in values if v), default=1.0))
         trends.append(Content.styled(course, gauge.colour(vitals.now) or "$primary 70%").pad_right(2))
     return [Content("").join(numbers), Content("").join(trends)]
 
