@@ -70,10 +70,7 @@ async def _look(settings: Settings) -> Look | Failure:
             if failure is not None:
                 return failure
             await session.clock.sleep(LOOK)
-            keyspace = survey.feed.latest or await _first(survey.feed)
-            latest = pulse.feed.latest
-            assert latest is not None
-            return Look(latest, keyspace, streams.feed.latest)
+            return Look(await _first(pulse.feed), await _first(survey.feed), streams.feed.latest)
 
 
 @asynccontextmanager

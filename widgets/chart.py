@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.strip import Strip
 from textual.style import Style
 
+from widgets.braille import marks
 from widgets.chart_data import ChartData, Curve, Grid, Limit, Series, curves, row_of
 from widgets.painted import Painted
 from widgets.roles import ROLES, role_css, role_style
@@ -61,6 +62,7 @@ class TimeChart(Painted):
         super().__init__(name=name, id=id, classes=classes, disabled=disabled)
         self._chart: ChartData | None = None
         self._plotted: tuple[object, list[list[Piece]]] | None = None
+        self._styled: tuple[object, list[Strip]] | None = None
         self.redraws = 0
         """How often plotext has drawn."""
 
@@ -91,7 +93,11 @@ class TimeChart(Painted):
         key = (grid, margin, curves(chart, grid), chart.limits, chart.ticks, chart.span, chart.top)
         if self._plotted is None or self._plotted[0] != key:
             self._plotted = key, self._plot(chart, key[2], grid, margin)
-        return [self._styled(line, width) for line in self._plotted[1]]
+        lines = self._plotted[1]
+        shape = (id(lines), width, self.ink.base(), self.ink.generation)
+        if self._styled is None or self._styled[0] != shape:
+            self._styled = shape, [self._style_line(line, width) for line in lines]
+        return self._styled[1]
 
     def _plot(self, chart: ChartData, drawn: tuple[Curve, ...], grid: Grid, margin: int) -> list[list[Piece]]:
         self.redraws += 1
@@ -102,7 +108,7 @@ class TimeChart(Painted):
                 lines[row] = _label(lines[row], limit.label, LIMIT_CODE + number)
         return lines
 
-    def _styled(self, line: list[Piece], width: int) -> Strip:
+    def _style_line(self, line: list[Piece], width: int) -> Strip:
         base = self.ink.base()
         segments = [Segment(text, self._style(code, base).rich_style) for text, code in line]
         return Strip(Segment.simplify(segments)).adjust_cell_length(width, base.rich_style)
@@ -146,39 +152,38 @@ def _build(chart: ChartData, drawn: tuple[Curve, ...], grid: Grid, margin: int) 
     _set_scales(figure, chart, grid, margin)
     for number, limit in enumerate(chart.limits):
         if 0 <= limit.value <= chart.top:
-            figure.horizontal_line(row_of(limit.value, chart.top, 4 * grid.rows), color=LIMIT_CODE + number)
-    for curve in reversed(drawn):
-        xs, ys = _with_breaks(curve)
-        figure.plot(xs, ys, marker="braille", color=ROLES.index(curve.role) + 1)
+            figure.horizontal_line(row_of(limit.value, chart.top, grid.rows), color=LIMIT_CODE + number)
+    _set_curves(figure, drawn, grid)
     text: str = figure.build()
     figure.clear_data()
     return text
 
 
+def _set_curves(figure: Any, drawn: tuple[Curve, ...], grid: Grid) -> None:
+    """The curves as one set of braille characters, each in its own colour."""
+    found = marks([curve.pieces for curve in drawn], grid.columns)
+    colours = [ROLES.index(curve.role) + 1 for curve in drawn]
+    if found:
+        figure.scatter(
+            [mark.column for mark in found],
+            [mark.row for mark in found],
+            marker=[mark.character for mark in found],
+            color=[colours[mark.number] for mark in found],
+        )
+
+
 def _set_scales(figure: Any, chart: ChartData, grid: Grid, margin: int) -> None:
-    """Scales in dots, so that plotext places every dot where it was counted."""
-    right, upper = 2 * grid.columns - 1, 4 * grid.rows - 1
+    """Scales in cells, so that plotext places every character where it was counted."""
+    right = grid.columns - 1
     figure.xlim(0, right)
-    figure.ylim(0, upper)
+    # plotext divides by the height of the scale: a single row needs one above it.
+    figure.ylim(0, max(1, grid.rows - 1))
     labels = {row_of(value, chart.top, grid.rows): text for value, text in chart.ticks}
-    figure.yticks(
-        [row * upper / max(1, grid.rows - 1) for row in labels],
-        [text[:margin].rjust(margin) for text in labels.values()] or [" " * margin],
-    )
+    figure.yticks(list(labels) or [0], [text[:margin].rjust(margin) for text in labels.values()] or [" " * margin])
     # As many times as fit without touching: halves always, quarters when wide.
     parts = 4 if grid.columns >= 60 else 2 if grid.columns >= 24 else 1
     shares = [part / parts for part in range(parts + 1)]
     figure.xticks([share * right for share in shares], [_ago(chart.span * (1 - share)) for share in shares])
-
-
-def _with_breaks(curve: Curve) -> tuple[list[int | None], list[int | None]]:
-    """All pieces in one list; plotext does not draw a line to or from a None."""
-    xs: list[int | None] = []
-    ys: list[int | None] = []
-    for piece in curve.pieces:
-        xs += [*(x for x, _ in piece), None]
-        ys += [*(y for _, y in piece), None]
-    return xs, ys
 
 
 def _parse(ansi: str) -> list[list[Piece]]:

@@ -101,7 +101,7 @@ def _pieces(series: Series, chart: ChartData, grid: Grid) -> Iterator[Dots]:
     for run in _runs(series.points, first * cell / 2, chart.gap):
         dots = [(column - first, row_of(mean, chart.top, height)) for column, mean in _means(run, cell / 2)]
         if inside := [dot for dot in dots if dot[0] < 2 * grid.columns]:
-            yield _straightened(inside)
+            yield tuple(inside)
 
 
 def _runs(points: Sequence[Point], start: float, gap: float) -> Iterator[list[tuple[float, float]]]:
@@ -129,13 +129,3 @@ def _means(run: Sequence[tuple[float, float]], step: float) -> Iterator[tuple[in
         total += value
         count += 1
     yield column, total / count
-
-
-def _straightened(dots: Sequence[tuple[int, int]]) -> Dots:
-    """Without the inner dots of level stretches: the line between their ends is the same, and quicker."""
-    last = len(dots) - 1
-    return tuple(
-        dot
-        for index, dot in enumerate(dots)
-        if index in {0, last} or not dots[index - 1][1] == dot[1] == dots[index + 1][1]
-    )

@@ -10,7 +10,7 @@ GAP = 1
 """Blank cells between columns."""
 
 MIN_REST = 10
-"""Below this a column that takes the rest says nothing; less important columns go first."""
+"""Cells a column that takes the rest wants at least, unless it says otherwise; less important columns go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Column:
     align: Literal["left", "right"] = "left"
     priority: int = 0
     """When it gets narrow the lowest goes first, the rightmost of equals; the first column never goes."""
+    least: int = MIN_REST
+    """Cells that a column which takes the rest wants before less important ones are shown."""
 
 
 class Placed(NamedTuple):
@@ -53,8 +55,8 @@ def place(columns: Sequence[Column], width: int) -> list[Placed]:
 
 
 def _needed(columns: Sequence[Column], kept: Sequence[int]) -> int:
-    widths = (columns[index].width for index in kept)
-    return sum(MIN_REST if width is None else width for width in widths) + GAP * (len(kept) - 1)
+    wanted = (columns[index] for index in kept)
+    return sum(column.least if column.width is None else column.width for column in wanted) + GAP * (len(kept) - 1)
 
 
 def _share(columns: Sequence[Column], kept: Sequence[int], width: int) -> list[Placed]:

@@ -135,6 +135,8 @@ def _merge(runs: list[Run], cells: list[Cell]) -> list[Run]:
 def _gap_is_cheap(cells: list[Cell], left: int, right: int) -> bool:
     if right <= left:
         return True
+    if right - left > MOVE_BYTES + STYLE_BYTES:
+        return False
     through = cells[left - 1 : right + 1]
     changes = sum(one[1] != other[1] for one, other in pairwise(through))
     text = sum(1 if text.isascii() else 3 * len(text) for text, _ in through[1:-1])

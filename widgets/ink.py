@@ -33,17 +33,29 @@ class Ink:
         self._widget = widget
         self._pieces: dict[_CacheKey, Segments] = {}
         self._styles: dict[str, Style] = {}
+        self._bases: dict[tuple[str, ...], Style] = {}
+        self.generation = 0
+        """Changes whenever what was drawn before may look different now."""
+
+    def begin(self) -> None:
+        """A new drawing: focus or the mouse may have changed the component styles."""
+        self._bases.clear()
 
     def forget(self) -> None:
         """Drop everything remembered: the theme or a style rule changed."""
+        self.generation += 1
         self._pieces.clear()
         self._styles.clear()
+        self._bases.clear()
 
     def base(self, *components: str) -> Style:
         """The widget's own style, under the given component classes; never see-through."""
-        if components:
-            return self._widget.get_visual_style(*components)
-        return self._widget.visual_style
+        style = self._bases.get(components)
+        if style is None:
+            widget = self._widget
+            style = widget.get_visual_style(*components) if components else widget.visual_style
+            self._bases[components] = style
+        return style
 
     def rich(self, *components: str) -> RichStyle:
         """The same as a Rich style, for segments built by hand."""

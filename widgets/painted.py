@@ -93,6 +93,7 @@ class Painted(Framed):
     def _draw(self, size: Size) -> list[Strip]:
         self._drawn_size = size
         self._stale = False
+        self.ink.begin()
         return self.draw_lines(size.width, size.height)[: size.height] if size else []
 
     def _redraw_if_stale(self) -> None:

@@ -117,8 +117,20 @@ class Table(Scroller, can_focus=True):
         self._art = TableArt(self.ink, tree=tree)
         self._empty = empty or Content("")
         self._rows: Sequence[Row] = ()
+        self._untouched = True
         self._cursor = 0
         self._cursor_key: Hashable | None = None
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns; setting them lays the table out anew."""
+        return self._columns
+
+    @columns.setter
+    def columns(self, columns: Sequence[Column]) -> None:
+        if tuple(columns) != self._columns:
+            self._columns = tuple(columns)
+            self.redraw_soon()
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -169,7 +181,8 @@ class Table(Scroller, can_focus=True):
         before = self._cursor - self._top
         anchor = None if 0 <= before < self.page else self._key_at(self._top)
         top, self._rows = self._top, rows
-        found = find(rows, self._cursor_key, self._cursor)
+        # Nobody has put the cursor anywhere yet: it belongs to the first row, whichever that is by now.
+        found = 0 if self._untouched else find(rows, self._cursor_key, self._cursor)
         self._cursor = max(0, min(self._cursor if found is None else found, len(rows) - 1))
         if anchor is not None:
             moved = find(rows, anchor, top)
@@ -185,6 +198,7 @@ class Table(Scroller, can_focus=True):
         """Put the cursor on this row, as far as there are rows, and bring it into view."""
         if not self._rows:
             return
+        self._untouched = False
         self._cursor = max(0, min(index, len(self._rows) - 1))
         self._set_top(self._window_for(self._top))
         self._highlight()

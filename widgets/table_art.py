@@ -18,6 +18,11 @@ INDENT = 2
 
 MARKERS = {"none": "  ", "open": "▾ ", "closed": "▸ "}
 
+MAX_ROWS = 512
+"""Rows remembered as drawn: several screens, for moving back and forth."""
+
+_RowKey = tuple[Row, bool, Segments]
+
 CURSOR = "▌"
 """Marks the cursor's row; a shape, so that it shows without colour."""
 
@@ -28,6 +33,8 @@ class TableArt:
     def __init__(self, ink: Ink, *, tree: bool) -> None:
         self._ink = ink
         self._tree = tree
+        self._rows: dict[_RowKey, Strip] = {}
+        self._rows_for: object = None
 
     def empty(self, text: Content, width: int) -> list[Strip]:
         """The text shown instead of rows, wrapped at words."""
@@ -66,6 +73,26 @@ class TableArt:
     ) -> Strip:
         """One row; `here` when the cursor is on it; `edge` is the scroll mark's cell."""
         style = self._ink.base("table--cursor") if here else self._ink.base()
+        shape = (width, tuple(placed), self._ink.base(), self._ink.base("table--cursor"), self._ink.generation)
+        if shape != self._rows_for or len(self._rows) >= MAX_ROWS:
+            self._rows.clear()
+            self._rows_for = shape
+        key = (row, here, edge)
+        if key not in self._rows:
+            self._rows[key] = self._row(row, columns, placed, width, edge, style, here=here)
+        return self._rows[key]
+
+    def _row(
+        self,
+        row: Row,
+        columns: Sequence[Column],
+        placed: Sequence[Placed],
+        width: int,
+        edge: Segments,
+        style: Style,
+        *,
+        here: bool,
+    ) -> Strip:
         pieces: list[Segments] = [self._mark(style) if here else self._ink.blank(1, style)]
         for number, (index, room) in enumerate(placed):
             pieces.append(self._ink.blank(GAP if number else 0, style))

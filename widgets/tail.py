@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
@@ -64,6 +64,7 @@ class Tail(Scroller, can_focus=True):
     def __init__(
         self,
         *,
+        draw: Callable[[Any], Content] | None = None,
         max_lines: int = MAX_LINES,
         empty: Content | None = None,
         name: str | None = None,
@@ -72,7 +73,8 @@ class Tail(Scroller, can_focus=True):
         disabled: bool = False,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes, disabled=disabled)
-        self._kept: deque[Content] = deque(maxlen=max(1, max_lines))
+        self._draw_item = draw
+        self._kept: deque[Any] = deque(maxlen=max(1, max_lines))
         self._empty = empty or Content("")
         self._new = 0
 
@@ -103,8 +105,11 @@ class Tail(Scroller, can_focus=True):
         self.post_message(self.FollowingChanged(self, following=following))
         self.redraw_soon()
 
-    def extend(self, lines: Sequence[Content]) -> None:
-        """Add lines, each one row; the oldest beyond `max_lines` go. Draws nothing that is not visible."""
+    def extend(self, lines: Sequence[Any]) -> None:
+        """Add lines, each one row; the oldest beyond `max_lines` go. Draws nothing that is not visible.
+
+        With a `draw` function they may be anything: it is called for the visible ones only.
+        """
         if not lines:
             return
         dropped = max(0, len(self._kept) + len(lines) - (self._kept.maxlen or 0))
@@ -134,7 +139,7 @@ class Tail(Scroller, can_focus=True):
         """The visible lines, and the marker while the reader looks elsewhere."""
         self._to_end()
         base = self.ink.base()
-        visible = [self._kept[index] for index in range(self._top, min(self.line_count, self._top + height))]
+        visible = [self._line_at(index) for index in range(self._top, min(self.line_count, self._top + height))]
         style = base
         if not self._kept:
             style = self.ink.base("tail--empty")
@@ -146,6 +151,10 @@ class Tail(Scroller, can_focus=True):
         if self._new:
             drawn[-1] = self._marked(drawn[-1], width)
         return drawn
+
+    def _line_at(self, index: int) -> Content:
+        item = self._kept[index]
+        return item if self._draw_item is None else self._draw_item(item)
 
     def _marked(self, line: Strip, width: int) -> Strip:
         count = f"{self._new}" if self._new <= MOST_NEW else f"{MOST_NEW}+"

@@ -24,7 +24,7 @@ DEFAULT_KEYS = 20_000
 DEFAULT_SEED = 1
 """Any number would do; a fixed one makes two demos alike."""
 
-BASE_MEMORY, MEMORY_PER_KEY = 44 << 20, 760
+BASE_MEMORY, MEMORY_PER_KEY = 40 << 20, 760
 """Bytes: the default demo begins at half of its maxmemory and reaches it within some ten minutes."""
 
 
@@ -78,9 +78,13 @@ class Demo:
         from tui.demo.server import DemoServer
 
         self.server = DemoServer(port=self._port, maxmemory=memory_limit(self.keys))
-        self.server.start()
-        self.workload = DemoWorkload(self.port, systems=self.systems, keys=self.keys, seed=self.seed)
-        self.workload.start()
+        try:
+            self.server.start()
+            self.workload = DemoWorkload(self.port, systems=self.systems, keys=self.keys, seed=self.seed)
+            self.workload.start()
+        except BaseException:  # ctrl-c included: nothing half-started stays
+            self.stop()
+            raise
 
     def wait_filled(self, timeout: float = 10.0) -> int:
         """Wait until the prefill is complete; return the number of keys. Raises TimeoutError or DemoError."""

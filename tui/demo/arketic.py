@@ -193,7 +193,7 @@ class Arketic(System):
 
     def _answer(self) -> str:
         world = self.world
-        text = world.prose(1200 + world.bits(11))
+        text = world.prose(700 + world.bits(10))
         return f'{{"model":"{world.pick(MODELS)}","tokens":{world.bits(10)},"text":"{text}"}}'
 
     def _prompt(self) -> Iterable[Command]:

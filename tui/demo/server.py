@@ -28,7 +28,7 @@ PORT_ATTEMPTS = 5
 """A free port can be taken between choosing and binding it; five times in a row it cannot."""
 
 WATCHDOG = """
-dir=$1; shift
+PATH=$PATH:/usr/bin:/bin; dir=$1; shift
 mkdir -m 700 "$dir" || exit 1
 trap 'kill -9 $server; wait $server; rm -rf "$dir"' EXIT
 trap 'exit 0' HUP INT TERM
@@ -167,7 +167,7 @@ class DemoServer:
     def _is_ours(self) -> bool:
         # Somebody else's server may have taken the port: only ours works in our directory.
         try:
-            with Wire(HOST, self.port, timeout=1.0) as wire:
+            with Wire(HOST, self.port, timeout=0.25) as wire:
                 pong, directory = wire.ask([("PING",), ("CONFIG", "GET", "dir")])
                 return bool(pong == b"PONG" and self.directory and self.directory.samefile(os.fsdecode(directory[1])))
         except (OSError, IndexError, TypeError):

@@ -16,7 +16,7 @@ Writer = Callable[[str], Iterable[Command]]
 Card = tuple[Callable[[], Iterable[Command]], int]
 """A maker of commands, and how many new keys one call writes."""
 
-KEPT = 0.35
+KEPT = 0.2
 """The share of cache misses that are written back: not every answer is worth it, and memory grows gently."""
 
 BUSY = 2.0

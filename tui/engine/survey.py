@@ -148,15 +148,11 @@ class Pass:
         wall: float,
     ) -> None:
         """Fold one page of keys with the replies about them; keys that are gone by now are left out."""
-        rows = [
-            (key, kind, ttl, size if type(size) is int else 0)
-            for key, kind, ttl, size in zip(keys, types, ttls, sizes, strict=True)
-            if type(ttl) is int and ttl != -2 and type(kind) is bytes and kind != b"none"
-        ]
-        if len(rows) < len(keys):
+        page = Page(keys, types, ttls, sizes)
+        if not page.is_whole():
             self.unreadable += sum(isinstance(kind, ReplyError) for kind in types)
-        if rows:
-            page = Page(*zip(*rows, strict=True))
+            page = page.without_gone()
+        if page.keys:
             self.families.add_page(*page)
             self._remember(page, wall)
 
@@ -167,9 +163,8 @@ class Pass:
             self.streams.update((key, None) for key, kind in zip(keys, types, strict=True) if kind == b"stream")
         full = len(self._soon) == KEPT_SOON
         limit = (-self._soon[0][0] - wall) * 1000 if full else math.inf
-        for key, ttl in zip(keys, ttls, strict=True):
-            if 0 <= ttl < limit:
-                _push(self._soon, (-(wall + ttl / 1000), key), KEPT_SOON)
+        for ttl, key in [pair for pair in zip(ttls, keys, strict=True) if 0 <= pair[0] < limit]:
+            _push(self._soon, (-(wall + ttl / 1000), key), KEPT_SOON)
         floor = self._big[0][0] if len(self._big) == KEPT_BIG else 0
         if max(sizes) > floor:
             for key, kind, size in zip(keys, types, sizes, strict=True):
@@ -188,10 +183,29 @@ class Pass:
 class Page(NamedTuple):
     """What was answered about some keys, in the same order."""
 
-    keys: tuple[bytes, ...]
-    types: tuple[bytes, ...]
-    ttls_ms: tuple[int, ...]
-    sizes: tuple[int, ...]
+    keys: Sequence[bytes]
+    types: Sequence[Reply]
+    ttls_ms: Sequence[Reply]
+    sizes: Sequence[Reply]
+
+    def is_whole(self) -> bool:
+        """Whether every key was still there and may be read; checked at the speed of C, as it nearly always holds."""
+        kinds = set(self.types)
+        return (
+            b"none" not in kinds
+            and set(map(type, kinds)) == {bytes}
+            and set(map(type, self.ttls_ms)) == set(map(type, self.sizes)) == {int}
+            and -2 not in self.ttls_ms
+        )
+
+    def without_gone(self) -> Page:
+        """Leave out keys that vanished since they were listed, and those this user may not read."""
+        rows = [
+            (key, kind, ttl, size if type(size) is int else 0)
+            for key, kind, ttl, size in zip(*self, strict=True)
+            if type(ttl) is int and ttl != -2 and type(kind) is bytes and kind != b"none"
+        ]
+        return Page(*zip(*rows, strict=True)) if rows else Page((), (), (), ())
 
 
 Item = TypeVar("Item", bound=tuple[object, ...])

@@ -6,17 +6,17 @@ import asyncio
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.engine.session import Collector, Session
+from widgets.frame import Framed
 
 T = TypeVar("T")
 
 
-class Pane(Vertical, Generic[T]):
+class Pane(Framed, Generic[T]):
     """A bordered region that shows the latest snapshot of one collector.
 
     A pane that is not visible follows nothing, so its collector can rest.
@@ -35,6 +35,14 @@ class Pane(Vertical, Generic[T]):
     COLLECTOR: ClassVar[type[Collector[Any]]]
     """Where its snapshots come from."""
 
+    DEFAULT_CSS = """
+    Pane {
+        layout: vertical;
+        overflow: hidden;
+        height: 1fr;
+    }
+    """
+
     snapshot: reactive[T | None] = reactive(None, init=False, repaint=False, always_update=True)
     """What is shown; setting it shows it."""
     filter: reactive[str] = reactive("", init=False, repaint=False)
@@ -44,7 +52,7 @@ class Pane(Vertical, Generic[T]):
         super().__init__(id=type(self).__name__)
         self.session = session
         self._seen = asyncio.Event()
-        self.border_title = Content(self.TITLE)
+        self.show_title(Content(self.TITLE))
 
     def compose(self) -> ComposeResult:
         """Place the widgets."""
@@ -92,9 +100,10 @@ class Pane(Vertical, Generic[T]):
 
     def retitle(self, *notes: str | tuple[str, str], below: str = "") -> None:
         """Put notes beside the title (each a text or a text with a style), and one line below."""
-        title = Content.assemble(self.TITLE, *(part for note in notes for part in (" · ", note)))
-        if title != self.border_title:
-            self.border_title = title
-        subtitle = Content(below)
-        if subtitle != self.border_subtitle:
-            self.border_subtitle = subtitle
+        parts: list[str | tuple[str, str]] = [self.TITLE]
+        for note in notes:
+            parts += [" · ", note]
+        if self.filter:
+            parts.append((f" · only {self.filter!r}", "bold $text-warning"))
+        self.show_title(Content.assemble(*parts))
+        self.show_subtitle(Content(below))

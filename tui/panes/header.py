@@ -50,7 +50,7 @@ def headline(status: Status, name: str, width: int) -> Content:
     With too little room the less needed parts go: first the cost, then what the server is.
     """
     place, server, state = _place(status, name), _server(status), _state(status)
-    mode = Content.styled("READ-ONLY", "$text-muted")
+    mode = Content.styled("READ-ONLY", "$foreground-muted")
     full = [place, server, state], [mode, _cost(status)]
     for left, right in (full, (full[0], full[1][:1]), ([place, state], full[1]), ([place, state], full[1][:1])):
         start = Content("  ").join(part for part in left if part)
@@ -71,7 +71,7 @@ def _server(status: Status) -> Content:
         return Content("")
     up = f"  up {duration(status.uptime)}" if status.uptime is not None else ""
     nodes = f" {status.state.nodes} nodes" if status.state.nodes > 1 else ""
-    return Content.styled(f"{who.product} {who.version} {who.role}{nodes}{up}", "$text-muted")
+    return Content.styled(f"{who.product} {who.version} {who.role}{nodes}{up}", "$foreground-muted")
 
 
 def _state(status: Status) -> Content:
@@ -82,7 +82,7 @@ def _state(status: Status) -> Content:
     if status.paused:
         parts.append((" ❚❚ paused", "bold $text-warning"))
     if status.interval != 1:
-        parts.append((f" every {duration(status.interval)}", "$text-muted"))
+        parts.append((f" every {duration(status.interval)}", "$foreground-muted"))
     if status.failure is not None:
         parts.append((f" {status.failure.sentence}", colour if status.stale_for is not None else "$text-warning"))
     return Content.assemble(*parts)
@@ -90,4 +90,4 @@ def _state(status: Status) -> Content:
 
 def _cost(status: Status) -> Content:
     share = "" if status.cost.server_share is None else f" {percent(status.cost.server_share)}"
-    return Content.styled(f"redtop costs {count(status.cost.commands_per_s)} cmd/s{share}", "$text-muted")
+    return Content.styled(f"redtop costs {count(status.cost.commands_per_s)} cmd/s{share}", "$foreground-muted")

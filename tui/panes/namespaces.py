@@ -23,15 +23,21 @@ SHARE_WIDTH = 8
 OPEN_FROM = 0.1
 """First-level branches with at least this share of all keys start unfolded: the first look should show families."""
 
-COLUMNS = (
-    Column("family"),
-    Column("keys", 11, "right", priority=9),
-    Column("share", SHARE_WIDTH, "left", priority=4),
-    Column("bytes", 6, "right", priority=7),
-    Column("type", 6, "left", priority=5),
-    Column("TTL", 7, "right", priority=3),
-    Column("no TTL", 6, "right", priority=8),
-)
+EXACT, ESTIMATED = 5, 11
+"""Cells of the number of keys: `1.24M`, and `1.24M ±120k`."""
+
+
+def columns(keys: int) -> tuple[Column, ...]:
+    """Return the columns, with so many cells for the number of keys."""
+    return (
+        Column("family", least=24),
+        Column("keys", keys, "right", priority=9),
+        Column("share", SHARE_WIDTH, "left", priority=3),
+        Column("bytes", 5, "right", priority=7),
+        Column("type", 6, "left", priority=5),
+        Column("TTL", 7, "right", priority=4),
+        Column("no TTL", 6, "right", priority=8),
+    )
 
 
 class NamespacesPane(Pane[Keyspace]):
@@ -62,7 +68,7 @@ class NamespacesPane(Pane[Keyspace]):
 
     def compose(self) -> ComposeResult:
         """One table."""
-        table = Table(COLUMNS, tree=True, empty=Content("reading the first keys…"))
+        table = Table(columns(ESTIMATED), tree=True, empty=Content("reading the first keys…"))
         table.sorted_by = (self._order, True)
         yield table
 
@@ -75,8 +81,10 @@ class NamespacesPane(Pane[Keyspace]):
         total = max(1, snapshot.dbsize)
         for root in self._roots:
             self._default_open.setdefault(root.path, root.keys / total >= OPEN_FROM)
-        self.query_one(Table).empty = self._nothing(snapshot)
-        self.query_one(Table).show_rows(_Rows(list(self._visible(self._roots, 0)), total))
+        table = self.query_one(Table)
+        table.empty = self._nothing(snapshot)
+        table.columns = columns(EXACT if snapshot.complete else ESTIMATED)
+        table.show_rows(_Rows(list(self._visible(self._roots, 0)), total))
         self._describe(snapshot)
 
     def action_sort(self) -> None:
@@ -186,9 +194,11 @@ def _row(branch: Branch, depth: int, is_open: bool, total: int) -> Row:
         Content(plus_minus(branch.keys, round(branch.keys_error) if branch.keys_error < 1e18 else branch.keys_error)),
         Content.styled(bar(branch.keys / total, SHARE_WIDTH), "$primary"),
         Content(size(branch.bytes)),
-        Content.styled(main if len(branch.types) < 2 else f"{main[:5]}+", "$text-muted"),
+        Content.styled(main if len(branch.types) < 2 else "mixed", "$foreground-muted"),
         Content(_short(branch.ttl_mean)),
-        Content.styled(percent(branch.no_ttl, 0), "$text-warning" if leaks else "" if branch.no_ttl else "$text-muted"),
+        Content.styled(
+            percent(branch.no_ttl, 0), "$text-warning" if leaks else "" if branch.no_ttl else "$foreground-muted"
+        ),
     )
     return Row(branch.path, cells, depth, "none" if not branch.children else "open" if is_open else "closed")
 

@@ -27,11 +27,13 @@ CHOSEN_FIRST = 2
 COLOURS = ("$primary", "$secondary", "$accent", "$success", "$warning")
 """Colours that tell streams apart in the tail; the name is always written, too."""
 
+LINE_MOST = 400
+"""Bytes of an entry that are drawn: more than the widest terminal shows."""
 NAME_MOST = 20
 """Cells for a stream's name in the tail; the entry is what people read."""
 
 COLUMNS = (
-    Column("stream"),
+    Column("stream", least=22),
     Column("length", 6, "right", priority=6),
     Column("in", 7, "right", priority=8),
     Column("groups", 6, "right", priority=4),
@@ -75,7 +77,7 @@ class StreamsPane(Pane[Streams]):
         """Fill the table; choose what to follow when nobody has."""
         if not self._chosen_by_person and len(self._tail.chosen) < CHOSEN_FIRST:
             busiest = [stream.key for stream in snapshot.streams[:CHOSEN_FIRST]]
-            if snapshot.seen >= 1 and busiest and tuple(busiest) != self._tail.chosen:
+            if busiest and any(stream.rate is not None for stream in snapshot.streams):
                 self._tail.choose(busiest)
         streams = [s for s in snapshot.streams if self.filter.lower() in printable(s.key).lower()]
         table = self.query_one(Table)
@@ -126,7 +128,7 @@ class TailPane(Pane[TailSnapshot]):
 
     def compose(self) -> ComposeResult:
         """One list of lines."""
-        yield TailView(empty=Content("choose a stream above with enter to follow it"))
+        yield TailView(draw=self._line, empty=Content("choose a stream above with enter to follow it"))
 
     def show(self, snapshot: TailSnapshot) -> None:
         """Add what has not been drawn yet."""
@@ -139,7 +141,7 @@ class TailPane(Pane[TailSnapshot]):
             self._drawn = snapshot.entries[-1].number
         for key in snapshot.chosen:
             self._colours.setdefault(key, COLOURS[len(self._colours) % len(COLOURS)])
-        view.extend([self._line(entry) for entry in new])
+        view.extend(new)
 
     def watch_filter(self) -> None:
         """Draw what is kept again through the new filter."""
@@ -174,7 +176,7 @@ def _row(stream: Stream, *, followed: bool) -> Row:
         Content.styled(
             _lag(lag, stream.groups, unknown=unknown), "bold $text-warning" if (lag or 0) >= LAG_AMBER else ""
         ),
-        Content.styled(printable(worst.name) if worst else stream.denied or "no group", "$text-muted"),
+        Content.styled(printable(worst.name) if worst else stream.denied or "no group", "$foreground-muted"),
     )
     return Row(stream.key, cells)
 
@@ -196,16 +198,19 @@ def _line(entry: Entry, name_width: int, colour: str) -> Content:
         return Content.assemble(
             (f"{'':12} {name:<{name_width}} {skipped} entries skipped: faster than the eye", "$text-warning")
         )
-    fields: list[Content] = []
-    for field, value in entry.fields:
-        fields.append(Content.assemble((f"{printable(field)}=", "$text-muted"), printable(value)))
-    return Content.assemble(
-        (_time(entry.id), "$text-muted"),
+    parts: list[tuple[str, str] | str] = [
+        (_time(entry.id), "$foreground-muted"),
         " ",
         (f"{name:<{name_width}}", colour),
-        " ",
-        Content(" ").join(fields),
-    )
+    ]
+    room = LINE_MOST
+    for field, value in entry.fields:
+        shown = printable(value[:room])
+        parts += [(f" {printable(field[:room])}=", "$foreground-muted"), shown]
+        room -= len(field) + len(shown)
+        if room <= 0:
+            break
+    return Content.assemble(*parts)
 
 
 def _time(entry_id: bytes) -> str:

@@ -70,7 +70,7 @@ def ttl_bars(keyspace: Keyspace) -> list[Bar]:
 def _next(snapshot: Expiring) -> list[Content]:
     return [
         Content.assemble(
-            ("      " if number else "next  ", "$text-muted"),
+            ("      " if number else "next  ", "$foreground-muted"),
             f"{_left(soon.at - snapshot.wall):>6}  ",
             printable(soon.key),
         )

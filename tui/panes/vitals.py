@@ -110,7 +110,9 @@ def strip(vitals: Vitals, width: int) -> list[Content]:
     for gauge in gauges:
         cell = _least(gauge) + spare
         number = Content.assemble(
-            (gauge.label, "$text-muted"), " ", (gauge.text(vitals.now), f"bold {gauge.colour(vitals.now)}".strip())
+            (gauge.label, "$foreground-muted"),
+            " ",
+            (gauge.text(vitals.now), f"bold {gauge.colour(vitals.now)}".strip()),
         )
         numbers.append(number.pad_right(max(0, cell - number.cell_length)))
         values = averages(vitals, gauge.trend, cell - 2)
