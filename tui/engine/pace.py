@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from tui.engine.clock import Clock
 
@@ -52,16 +54,15 @@ class Pace:
         self._nudged.set()
         self._nudged = asyncio.Event()
 
-    async def rest(self, seconds: float) -> None:
-        """Wait that long, or until nudged; longer while paused."""
-        nudged = self._nudged
-        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        nudge = asyncio.ensure_future(nudged.wait())
+    async def rest(self, seconds: float, *others: Coroutine[Any, Any, object]) -> None:
+        """Wait that long, or until nudged, or until one of the others is done."""
+        waits = [self._clock.sleep(seconds), self._nudged.wait(), *others]
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
         try:
-            await asyncio.wait({sleep, nudge}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleep.cancel()
-            nudge.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def resumed(self) -> None:
         """Return at once, or when the pause ends."""

@@ -11,8 +11,8 @@ from tui.engine.node import Phase
 from tui.engine.session import Collector, Session
 from tui.engine.vitals import Pulse
 
-LOOK_EVERY = 0.1
-"""Seconds between looks at what is known here anyway; small beside the promised 1.5 s for a lost server."""
+LOOK_EVERY = 1.0
+"""Seconds between looks while nothing is told: the age of stale numbers counts on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class StatusWatch(Collector[Status]):
             if status != last:
                 last = status
                 self.feed.publish(status)
-            await self.session.clock.sleep(LOOK_EVERY)
+            news = self.session.deployment.states.changed(), self._pulse.feed.changed()
+            await self.session.pace.rest(LOOK_EVERY, *news)
 
     def _look(self) -> Status:
         session, vitals = self.session, self._pulse.feed.latest
