@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from tui.demo.system import System, put
 from tui.demo.wire import Command
@@ -27,8 +27,6 @@ HISTORY = 20_000
 
 FORGOTTEN = 600
 """Cache entries without a TTL that may pile up until somebody removes the oldest: demos may run for days."""
-
-Writer = Callable[[str], Iterable[Command]]
 
 
 class Arketic(System):

@@ -97,28 +97,12 @@ class Faultmaven(System):
 
     def _login(self) -> Iterator[Command]:
         world = self.world
-        user, digest, token, left = (
-            world.pick(self.users),
-            world.sha256(),
-            f"tok_{world.hex(12)}",
-            world.ttl(DAY),
-        )
+        user, digest, token = world.pick(self.users), world.sha256(), f"tok_{world.hex(12)}"
+        left = world.ttl(DAY)
         yield put(f"auth:token:{digest}", user, left)
-        yield (
-            "HSET",
-            f"auth:token_meta:{token}",
-            *("token_id", token, "user_id", user, "token_hash", digest, "created_at", world.iso(DAY - left)),
-            *(
-                "last_used",
-                world.iso(60),
-                "expires_at",
-                world.iso(-left),
-                "usage_count",
-                world.bits(8),
-                "is_revoked",
-                "false",
-            ),
-        )
+        meta = ("token_id", token, "user_id", user, "token_hash", digest, "is_revoked", "false")
+        times = ("created_at", world.iso(DAY - left), "last_used", world.iso(60), "expires_at", world.iso(-left))
+        yield ("HSET", f"auth:token_meta:{token}", *meta, *times, "usage_count", world.bits(8))
         yield ("EXPIRE", f"auth:token_meta:{token}", left)
         yield ("LPUSH", f"auth:user_tokens:{user}", token)
         yield ("LTRIM", f"auth:user_tokens:{user}", 0, 19)

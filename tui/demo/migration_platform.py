@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from tui.demo.streams import Group, Stream
 from tui.demo.system import System, put
@@ -115,7 +115,7 @@ class MigrationPlatform(System):
         if world.chance(0.7 * dt):
             yield from self._connect()
         if len(self.connections) > 40 and world.chance(0.6 * dt):
-            yield from self._disconnect()
+            yield from self._drop(*self.connections.take(world))
         yield from self._rare(dt)
         pushed = world.times(4 + 4 * world.wave(60), dt)
         if pushed or world.chance(4.2 * dt):
@@ -169,9 +169,6 @@ class MigrationPlatform(System):
         if old:
             yield from self._drop(*old)
 
-    def _disconnect(self) -> Iterator[Command]:
-        yield from self._drop(*self.connections.take(self.world))
-
     def _drop(self, connection: str, flow: str, user: str) -> Iterator[Command]:
         yield ("HDEL", "sse:connections", connection)
         yield ("DEL", f"sse:expire:{connection}", f"sse:connection:{connection}")
@@ -198,15 +195,11 @@ class MigrationPlatform(System):
     # -- caches ----------------------------------------
 
     def _cache_read(self) -> Iterator[Command]:
-        kind: tuple[str, Callable[[str], Iterable[Command]]] = (
-            (f"cache:analysis:{self.world.uuid()}", self._write_analysis)
-            if self.world.chance(0.5)
-            else (
-                f"api:discovery:{self.world.pick(self.clients)}:{self.world.hex(16)}",
-                self._write_discovery,
-            )
-        )
-        yield from self.cached(self.caches, *kind)
+        world = self.world
+        if world.chance(0.5):
+            return self.cached(self.caches, f"cache:analysis:{world.uuid()}", self._write_analysis)
+        key = f"api:discovery:{world.pick(self.clients)}:{world.hex(16)}"
+        return self.cached(self.caches, key, self._write_discovery)
 
     def _analysis(self) -> Iterable[Command]:
         key = f"cache:analysis:{self.world.uuid()}"

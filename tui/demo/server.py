@@ -115,8 +115,8 @@ class DemoServer:
             if self._answers():
                 self.program = program
                 return True
-            taken = not _is_free(self.port)
             self.stop()
+            taken = not _is_free(self.port)  # by somebody else: ours is gone
             if taken and self._wanted_port is not None:
                 raise PortBusyError(_busy(self._wanted_port))
             if not taken:
