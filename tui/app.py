@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -21,6 +23,7 @@ from tui.engine.node import Phase
 from tui.engine.printable import is_safe, scrub
 from tui.engine.session import Options, Session
 from tui.engine.status import Status, StatusWatch
+from tui.hangup import on_signals, terminal_gone
 from tui.screens.base import PaneScreen
 from tui.screens.connect import ConnectScreen
 from tui.screens.dashboard import Dashboard
@@ -85,6 +88,11 @@ class RedtopApp(App[int]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = (LIGHT if self.settings.theme == "light" else DARK).name
+        if not self.is_headless:
+            on_signals(self._leave)
+            self.run_worker(self._leave_with_terminal(), group="terminal", description="terminal")
+        if self._demo is not None:
+            self.notify(f"redis-cli -p {self._demo.port} shows the same server", title="Demo")
         self._open(self.session)
 
     def on_unmount(self) -> None:
@@ -94,12 +102,17 @@ class RedtopApp(App[int]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything that a key does, for the palette."""
-        for _, binding, enabled, tooltip in screen.active_bindings.values():
+        keys: dict[str, list[str]] = {}
+        commands: dict[str, tuple[str, Any]] = {}
+        for node, binding, enabled, tooltip in screen.active_bindings.values():
             if enabled and tooltip and binding.id and not binding.id.startswith(("table.", "tail.")):
-                yield SystemCommand(binding.description, tooltip, _runner(self, binding.action))
+                keys.setdefault(binding.id, []).append(self.get_key_display(binding))
+                commands[binding.id] = (tooltip, _runner(self, binding.action, node))
+        for name, (tooltip, run_it) in commands.items():
+            yield SystemCommand(tooltip, " ".join(keys[name]), run_it)
         if isinstance(screen, PaneScreen):
             for index, pane in enumerate(screen.panes):
-                yield SystemCommand(pane.TITLE, f"Go to {pane.TITLE}", _runner(screen, f"jump({index})"))
+                yield SystemCommand(f"Go to {pane.TITLE}", pane.JUMP, _runner(self, f"jump({index})", screen))
 
     def action_pause(self) -> None:
         """Hold the picture, or let it go on."""
@@ -177,6 +190,13 @@ class RedtopApp(App[int]):
             self.pop_screen()
         self._open(session)
 
+    def _leave(self, code: int) -> None:
+        self.exit(code)
+
+    async def _leave_with_terminal(self) -> None:
+        await terminal_gone()
+        self._leave(128 + signal.SIGHUP)
+
     async def _watch(self, session: Session) -> None:
         """Follow the connection: dim what is stale, and ask the person when only a person can help."""
         async for status in session.of(StatusWatch).feed.watch():
@@ -221,16 +241,16 @@ def _session(settings: Settings) -> Session:
     return Session(settings.address, options)
 
 
-def _runner(owner: App[Any] | Screen[Any], action: str) -> Any:
+def _runner(app: App[Any], action: str, owner: DOMNode) -> Any:
     async def run_it() -> None:
-        await owner.run_action(action)
+        await app.run_action(action, owner)
 
     return run_it
 
 
 def _record_fault() -> str:
     """Write the traceback, without values, where the person can find it; returns the sentence to end with."""
-    kind, error, where = sys.exc_info()
+    kind, _, where = sys.exc_info()
     from platformdirs import user_state_path
 
     folder = user_state_path("redtop")

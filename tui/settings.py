@@ -132,7 +132,7 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str], config_dir:
 
 
 def at(settings: Settings, place: str, password: str) -> Settings:
-    """Return the same settings for another place, as a person types one: a URL, `host`, `host:port`, or a socket's path.
+    """Return the same settings for another place as a person types it: a URL, `host`, `host:port`, a socket's path.
 
     The same place again keeps its user and TLS; an empty password keeps the one there was.
 

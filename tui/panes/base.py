@@ -82,7 +82,8 @@ class Pane(Framed, Generic[T]):
 
     def watch_snapshot(self, snapshot: T | None) -> None:
         """Show what came."""
-        if snapshot is not None:
+        # A pane that is being removed (display tells that, too) has lost its widgets before its worker ends.
+        if snapshot is not None and self.display:
             self.show(snapshot)
 
     def watch_filter(self) -> None:

@@ -42,7 +42,10 @@ class MemoryPane(Pane[Vitals]):
         notes = [f"used {size(now.used)}", f"rss {size(now.rss)}"]
         if now.maxmemory and now.used is not None:
             notes.insert(1, f"{percent(now.used / now.maxmemory, 0)} of {size(now.maxmemory)}")
-        self.retitle(*notes, below=" · ".join(filter(None, (snapshot.policy, duration(span_of(snapshot))))))
+        self.retitle(
+            *notes,
+            below=" · ".join(filter(None, (f"peak {size(now.peak)}", snapshot.policy, duration(span_of(snapshot))))),
+        )
 
 
 def memory_chart(vitals: Vitals) -> ChartData:

@@ -144,9 +144,8 @@ class NamespacesPane(Pane[Keyspace]):
     def _describe(self, snapshot: Keyspace) -> None:
         seen = percent(snapshot.seen, 0) if snapshot.seen < 1 or snapshot.complete else ">99%"
         notes: list[str | tuple[str, str]] = [f"{seen} seen", f"{count(snapshot.dbsize)} keys"]
-        for warning in (snapshot.restarted, snapshot.denied, snapshot.failure and snapshot.failure.sentence):
-            if warning:
-                notes.append((warning, "$text-warning"))
+        warnings = (snapshot.restarted, snapshot.denied, snapshot.failure and snapshot.failure.sentence)
+        notes += [(warning, "$text-warning") for warning in warnings if warning]
         if snapshot.complete and snapshot.finished_at is not None:
             below = f"counted {ago(self.session.clock.wall() - snapshot.finished_at)}"
         else:

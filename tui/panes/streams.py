@@ -24,6 +24,8 @@ LAG_AMBER = 100
 """Entries behind from which a group is worth a look."""
 CHOSEN_FIRST = 2
 """Streams followed before anybody chooses: the busiest ones."""
+LOOKS_FIRST = 2
+"""Looks at the streams before that: a rate takes two."""
 COLOURS = ("$primary", "$secondary", "$accent", "$success", "$warning")
 """Colours that tell streams apart in the tail; the name is always written, too."""
 
@@ -67,6 +69,7 @@ class StreamsPane(Pane[Streams]):
         super().__init__(session)
         self._tail = session.of(Tail)
         self._chosen_by_person = False
+        self._looks = 0
 
     def compose(self) -> ComposeResult:
         """The table, and the tail below it."""
@@ -75,10 +78,9 @@ class StreamsPane(Pane[Streams]):
 
     def show(self, snapshot: Streams) -> None:
         """Fill the table; choose what to follow when nobody has."""
-        if not self._chosen_by_person and len(self._tail.chosen) < CHOSEN_FIRST:
-            busiest = [stream.key for stream in snapshot.streams[:CHOSEN_FIRST]]
-            if busiest and any(stream.rate is not None for stream in snapshot.streams):
-                self._tail.choose(busiest)
+        self._looks += bool(snapshot.streams)
+        if not self._chosen_by_person and not self._tail.chosen and self._looks > LOOKS_FIRST:
+            self._tail.choose([stream.key for stream in snapshot.streams[:CHOSEN_FIRST]])
         streams = [s for s in snapshot.streams if self.filter.lower() in printable(s.key).lower()]
         table = self.query_one(Table)
         table.empty = self._nothing(snapshot)

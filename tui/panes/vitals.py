@@ -126,7 +126,7 @@ def _least(gauge: Gauge) -> int:
 
 
 def averages(vitals: Vitals, pick: Callable[[Sample], float | None], steps: int) -> Sequence[float | None]:
-    """Return the means of the last `steps` stretches of time; stretches begin at fixed moments, so old ones stay put."""
+    """Return the means of the last stretches of time; they begin at fixed moments, so that old ones stay put."""
     last = int(vitals.now.at // TREND_STEP)
     sums = [0.0] * steps
     counts = [0] * steps

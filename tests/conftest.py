@@ -1,0 +1,60 @@
+"""Fixtures for all tests: real servers, and sessions on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.servers import GENERATIONS, HOST, Server
+from tui.engine.address import Address
+from tui.engine.session import Options, Session
+
+Open = Callable[..., Session]
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture(params=[name for name, program in GENERATIONS.items() if program is not None])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """An empty server, one test run for each generation this machine has."""
+    with Server(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def valkey() -> Iterator[Server]:
+    """An empty Valkey 9.1, where the generation does not matter."""
+    with Server("valkey-9.1") as running:
+        yield running
+
+
+@pytest.fixture
+async def open_session() -> AsyncIterator[Open]:
+    """Run sessions on servers until the test ends: `open_session(server, interval=0.05, scan_share=1.0)`."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(server: Server, address: Address | None = None, **options: float) -> Session:
+        settings = Options(**{"interval": 0.05, "scan_share": 1.0, **options})  # type: ignore[arg-type]
+        session = Session(address or Address(HOST, server.port), settings)
+        tasks.append(asyncio.create_task(session.run()))
+        return session
+
+    yield start
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+def until() -> Until:
+    """Poll a condition inside the event loop until it holds; fail after ten seconds."""
+
+    async def poll(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    return poll

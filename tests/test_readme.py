@@ -1,0 +1,51 @@
+"""What the README promises in commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.conftest import Open, Until
+from tests.servers import HOST, Server
+from tui.engine.address import Address
+from tui.engine.expiring import Expiries
+from tui.engine.streams import StreamList
+from tui.engine.survey import Survey
+from tui.engine.tail import Tail
+from tui.engine.vitals import Pulse
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+async def test_the_printed_acl_rules_suffice_for_every_pane(server: Server, open_session: Open, until: Until) -> None:
+    line = next(line for line in README.splitlines() if line.startswith("ACL SETUSER"))
+    server.ask(*line.replace(">PASSWORD", ">secret").split())
+    server.ask("SELECT", "2")
+    server.ask_all([("SELECT", 2), ("XADD", "s", "*", "a", "1"), ("SET", "k", "v", "EX", "100")])
+    session = open_session(server, Address(HOST, server.port, db=2, username="watcher", password="secret"))
+    survey, pulse, tail = session.of(Survey), session.of(Pulse), session.of(Tail)
+    streams, expiries = session.of(StreamList), session.of(Expiries)
+    tail.choose([b"s"])
+    with survey.feed.hold(), streams.feed.hold(), tail.feed.hold(), expiries.feed.hold():
+        await until(lambda: streams.feed.latest and streams.feed.latest.streams)
+        await until(lambda: tail.feed.latest and tail.feed.latest.entries)
+        await until(lambda: expiries.feed.latest and expiries.feed.latest.soonest)
+    assert survey.feed.latest is not None
+    assert survey.feed.latest.denied is None
+    assert survey.feed.latest.failure is None
+    assert pulse.feed.latest is not None
+    assert pulse.feed.latest.failure is None
+    assert server.ask("ACL", "LOG") == [], "nothing was refused"
+
+
+async def test_none_of_the_printed_acl_rules_can_be_dropped(valkey: Server) -> None:
+    from tui.engine.commands import READS
+
+    line = next(line for line in README.splitlines() if line.startswith("ACL SETUSER"))
+    rules = set(re.findall(r"\+([a-z|-]+)", line))
+    assert rules - {"select"} <= set(READS), "select is for databases other than 0"
+
+
+def test_the_test_line_is_where_ci_looks_for_it() -> None:
+    after = README.split("<!-- tests -->")[1]
+    assert re.search(r"```\npython3 -m venv \.venv && .*pytest\n```", after)
