@@ -19,8 +19,10 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 async def test_the_printed_acl_rules_suffice_for_every_pane(server: Server, open_session: Open, until: Until) -> None:
     line = next(line for line in README.splitlines() if line.startswith("ACL SETUSER"))
-    server.ask(*line.replace(">PASSWORD", ">secret").split())
-    server.ask("SELECT", "2")
+    words = line.replace(">PASSWORD", ">secret").split()
+    if server.ask(*words) != b"OK":
+        assert server.generation == "system", "only servers before 7.2 may not know the last rule"
+        assert server.ask(*words[:-1]) == b"OK"
     server.ask_all([("SELECT", 2), ("XADD", "s", "*", "a", "1"), ("SET", "k", "v", "EX", "100")])
     session = open_session(server, Address(HOST, server.port, db=2, username="watcher", password="secret"))
     survey, pulse, tail = session.of(Survey), session.of(Pulse), session.of(Tail)
