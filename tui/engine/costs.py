@@ -1,9 +1,11 @@
 """redtop's share of the server's time, measured on the server.
 
-The server says how long it executed each command (commandstats) and, since 7.0, how long its event loop was busy in
+The server says how long it executed each command (commandstats) and, since 7.2, how long its event loop was busy in
 all and with housekeeping. redtop's execution time is its own calls times the server's mean per command in the same
-span; reading, parsing and writing is shared out by the number of commands. Where the server does not tell the loop's
-time (6.2), the main thread's CPU time stands in for it, which books housekeeping too: the figure is then an upper bound.
+span; reading, parsing and writing is shared out by the number of commands. These are times by the clock, which on a
+crowded machine go on while the server waits for a core, so they are scaled down to the CPU time that the main thread
+really got. Where the server does not tell the loop's time (before 7.2), that CPU time stands in for it, which books
+housekeeping too: the figure is then an upper bound.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ class _Mark:
     times: Mapping[str, tuple[int, int]]
     busy_us: float
     """Microseconds the server's main thread was busy with clients, ever."""
+    loop_us: int | None
+    """Microseconds its event loop was busy with anything, ever, by the clock; None before 7.0."""
+    cpu_us: float
+    """Microseconds of CPU it got, ever; 0 where the system does not count them by thread."""
 
 
 def _mark(at: float, infos: Sequence[Info], footprint: Footprint) -> _Mark | None:
@@ -32,12 +38,13 @@ def _mark(at: float, infos: Sequence[Info], footprint: Footprint) -> _Mark | Non
     general, stats = infos[0], infos[1]
     debug = infos[2] if len(infos) > 2 else general
     loop = general.integer("eventloop_duration_sum")
+    cpu = 1e6 * sum(general.real(f"used_cpu_{part}_main_thread") or 0.0 for part in ("user", "sys"))
     if loop is not None:
         idle_work = sum(debug.integer(f"eventloop_duration_{part}_sum") or 0 for part in ("cron", "aof"))
         busy = float(loop - idle_work)
     else:
-        busy = 1e6 * sum(general.real(f"used_cpu_{part}_main_thread") or 0.0 for part in ("user", "sys"))
-    return _Mark(at, Counter(footprint.calls), footprint.commands, stats.command_times, busy)
+        busy = cpu
+    return _Mark(at, Counter(footprint.calls), footprint.commands, stats.command_times, busy, loop, cpu)
 
 
 class CostMeter:
@@ -76,7 +83,15 @@ def _share(before: _Mark, after: _Mark) -> float | None:
             own_exec += usec * min(1.0, _own(own, name) / calls)
     around = max(0.0, after.busy_us - before.busy_us - all_exec)
     own_around = around * min(1.0, own.total() / all_calls) if all_calls else 0.0
-    return min(1.0, (own_exec + own_around) / (1e6 * (after.at - before.at)))
+    return min(1.0, _got(before, after) * (own_exec + own_around) / (1e6 * (after.at - before.at)))
+
+
+def _got(before: _Mark, after: _Mark) -> float:
+    """Return the part of the loop's busy time, 0 to 1, in which the main thread really had a core."""
+    if before.loop_us is None or after.loop_us is None or after.loop_us <= before.loop_us:
+        return 1.0
+    cpu = after.cpu_us - before.cpu_us
+    return min(1.0, cpu / (after.loop_us - before.loop_us)) if cpu > 0 else 1.0
 
 
 def _own(own: Counter[str], name: str) -> int:

@@ -39,6 +39,8 @@ UNAVAILABLE_REST = 0.2
 """Seconds before the same page is asked for again when the server is away."""
 REFUSED_REST = 1.0
 """Seconds before asking again when the server answers with an error (loading, no permission)."""
+SMALL = 200
+"""Keys that may come or go without making it another keyspace."""
 KEPT_STREAMS = 2000
 """Streams remembered."""
 KEPT_SOON = 500
@@ -277,13 +279,14 @@ class Survey(Collector[Keyspace]):
             commands: list[Sequence[bytes | int]] = [[b"DBSIZE"]]
             if more:
                 commands.append([b"SCAN", cursor, b"COUNT", PAGE])
-            answer = await self._ask(node, self._questions.exchange(keys, *commands))
+            questions = self._questions
+            answer = await self._ask(node, questions.exchange(keys, *commands))
             if answer is None or (node.identity and run_id and node.identity.run_id != run_id):
                 if node.identity and run_id and node.identity.run_id != run_id:
                     raise Restart("another server process answers: its keys were read from the start")
                 continue
             run_id = node.identity.run_id if node.identity else None
-            if not self._book(index, keys, answer):
+            if not self._book(index, keys, questions, answer):
                 await self.session.clock.sleep(REFUSED_REST)
                 continue
             if more:
@@ -303,10 +306,10 @@ class Survey(Collector[Keyspace]):
             return None
         return answer
 
-    def _book(self, index: int, keys: list[bytes], answer: Answer) -> bool:
+    def _book(self, index: int, keys: list[bytes], questions: KeyQuestions, answer: Answer) -> bool:
         """Take in one answer; False when the server would not tell the next page."""
         replies, count = answer.replies, len(keys)
-        width = len(self._questions.names)
+        width = len(questions.names)
         tail = replies[width * count :]
         for reply, rule in zip(tail, ("+dbsize", "+scan"), strict=False):
             if isinstance(reply, ReplyError):
@@ -314,15 +317,26 @@ class Survey(Collector[Keyspace]):
                 return False
         self._failure = None
         self._pass.dbsize[index] = tail[0]
+        self._drop_outgrown()
         if count:
-            sizes = replies[2 * count : 3 * count] if self._sized else [0] * count
+            sizes = replies[2 * count : 3 * count] if width == 3 else [0] * count
             self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall())
-            self._learn_permissions(replies, count)
+            self._learn_permissions(questions, replies, count)
         return True
 
-    def _learn_permissions(self, replies: Sequence[Reply], count: int) -> None:
+    def _drop_outgrown(self) -> None:
+        """Show the pass under way, with a burst of its own, when the complete picture is of another keyspace.
+
+        That is so after a flush, a restore, or while a job fills an empty server.
+        """
+        complete, now = self._complete, self._pass.population
+        if complete is not None and not 0.5 < (now + SMALL) / (complete.dbsize + SMALL) < 1.5:
+            self._complete = None
+            self._burst_until = self.session.clock.now() + BURST
+
+    def _learn_permissions(self, questions: KeyQuestions, replies: Sequence[Reply], count: int) -> None:
         """Stop asking what this user may not ask: every refusal is an error in the server's statistics."""
-        for name, reply in zip(self._questions.names, replies[:: count or 1], strict=False):
+        for name, reply in zip(questions.names, replies[::count], strict=False):
             if isinstance(reply, ReplyError) and reply.code == "NOPERM" and " key" not in str(reply):
                 self._denied = f"this user needs the ACL rule +{name}"
                 if name == "memory|usage":
