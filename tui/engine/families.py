@@ -52,7 +52,7 @@ class Tally:
     page_bytes: int = 0
 
     def absorb(self, other: Tally) -> None:
-        """Add another family's counts. Spreads add up as if pages were independent, which errs on the wide side."""
+        """Add another family's counts."""
         self.keys += other.keys
         self.size += other.size
         self.no_ttl += other.no_ttl
@@ -60,9 +60,8 @@ class Tally:
         self.ttl_buckets = [mine + theirs for mine, theirs in zip(self.ttl_buckets, other.ttl_buckets, strict=True)]
         self.ttl_sum_ms += other.ttl_sum_ms
         self.ttl_max_ms = max(self.ttl_max_ms, other.ttl_max_ms)
-        for mine, theirs in ((self.spread, other.spread), (self.byte_spread, other.byte_spread)):
-            mine.xx += theirs.xx
-            mine.xn += theirs.xn
+        self.spread.absorb(other.spread)
+        self.byte_spread.absorb(other.byte_spread)
         self.page_keys += other.page_keys
         self.page_bytes += other.page_bytes
 
@@ -102,12 +101,12 @@ class Families:
         self._end_page(len(keys), touched.values())
 
     def _end_page(self, page: int, touched: Iterable[Tally]) -> None:
-        self.pages.add(page)
+        group = self.pages.add(page)
         for tally in touched:
             tally.keys += tally.page_keys
             tally.size += tally.page_bytes
-            tally.spread.add(tally.page_keys, page)
-            tally.byte_spread.add(tally.page_bytes, page)
+            tally.spread.add(tally.page_keys, group)
+            tally.byte_spread.add(tally.page_bytes, group)
             tally.page_keys = tally.page_bytes = 0
         if len(self._tallies) > MAX_SHAPES:
             self._fold_for_good()
@@ -180,19 +179,20 @@ def _gather_strays(tallies: Mapping[Shape, Tally], depth: int) -> Mapping[Shape,
             siblings.setdefault((shape[:depth], shape[depth + 1 :]), []).append(shape)
     moves: dict[Shape, Shape] = {}
     for shapes in siblings.values():
-        if len(shapes) < 2:
-            continue
-        main = max(shapes, key=lambda shape: (has_placeholder(shape[depth]), tallies[shape].keys))
-        takes = _taker(main[depth])
-        limit = max(1, STRAY * tallies[main].keys)
-        moves.update((s, main) for s in shapes if s != main and tallies[s].keys <= limit and takes(s[depth]))
+        if len(shapes) > 1:
+            # Biggest first: what has been taken by a bigger one takes nothing itself.
+            for main in sorted(shapes, key=lambda shape: -tallies[shape].keys):
+                if has_placeholder(main[depth]) and main not in moves:
+                    takes, limit = _taker(main[depth]), max(1, STRAY * tallies[main].keys)
+                    strays = (shape for shape in shapes if shape != main and tallies[shape].keys <= limit)
+                    moves.update((shape, main) for shape in strays if shape not in moves and takes(shape[depth]))
     return merge((moves.get(shape, shape), tally) for shape, tally in tallies.items()) if moves else tallies
 
 
 @lru_cache(1024)
 def _taker(part: bytes) -> Callable[[bytes], bool]:
     """Return a test whether another part could be an id of the same kind as the placeholders in `part`."""
-    patterns = {b"{hex}": rb"(?:[0-9a-fA-F]+|\{(?:int|time|date)\})", b"{uuid}": rb"\{hex\}"}
+    patterns = {b"{hex}": rb"(?:[0-9a-fA-F]+|\{(?:int|time|date)\})"}
     random = rb"(?=.*[0-9A-Z{])[A-Za-z0-9{}+/=_.-]+"
     pieces = re.split(rb"(\{[a-z0-9]+\})", part)
     if len(pieces) == 1:
