@@ -56,7 +56,7 @@ class RedtopApp(App[int]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause", id="app.pause", tooltip="Hold the picture still; nothing is asked meanwhile"),
+        Binding("p", "pause", "Pause", id="app.pause", tooltip="Hold the picture still, or let it go on"),
         Binding("r", "refresh_now", "Refresh", show=False, id="app.refresh", tooltip="Look now"),
         Binding("plus,equals_sign", "faster", "Faster", show=False, id="app.faster", tooltip="Refresh more often"),
         Binding("minus", "slower", "Slower", show=False, id="app.slower", tooltip="Refresh less often"),

@@ -38,7 +38,7 @@ class Address:
 
     @property
     def label(self) -> str:
-        """The short name a person knows the place by, without credentials.
+        """The short name a person knows the place by, without credentials; safe text.
 
         >>> Address("::1", 7000, password="secret").label
         '[::1]:7000'
@@ -46,9 +46,16 @@ class Address:
         '/run/redis.sock'
         """
         if self.socket_path is not None:
-            return self.socket_path
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+            return shown(self.socket_path)
+        host = shown(self.host)
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+def shown(text: str) -> str:
+    """Return a part of an address as safe text: it may come from a URL or a file that others wrote."""
+    from tui.engine.printable import printable  # 6 ms that `redtop --version` need not spend
+
+    return printable(text.encode("utf-8", "surrogatepass"))
 
 
 _SCHEMES = {

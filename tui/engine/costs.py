@@ -27,7 +27,7 @@ class _Mark:
     busy_us: float
     """Microseconds the server's main thread was busy with clients, ever."""
     loop_us: int | None
-    """Microseconds its event loop was busy with anything, ever, by the clock; None before 7.0."""
+    """Microseconds its event loop was busy with anything, ever, by the clock; None before 7.2."""
     cpu_us: float
     """Microseconds of CPU it got, ever; 0 where the system does not count them by thread."""
 

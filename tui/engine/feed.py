@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -74,9 +74,11 @@ class Feed(Generic[T]):
             self._watchers.discard(holder)
             self._wake()
 
-    async def changed(self) -> None:
-        """Return when the next value has been published."""
-        version = self._version
+    def changed(self) -> Coroutine[Any, Any, None]:
+        """Wait until a value is published after this call (not: after the wait began, a task may begin late)."""
+        return self._newer_than(self._version)
+
+    async def _newer_than(self, version: int) -> None:
         while version == self._version:
             await self._change()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,7 @@ class Identity:
         >>> Identity("x", "Valkey", "9.1.2", "primary", 0).version_tuple
         (9, 1, 2)
         """
-        return tuple(int(part) for part in self.version.split(".") if part.isdigit())
+        return tuple(int(part) for part in self.version.split(".") if part.isdecimal() and len(part) < 10)
 
 
 class Info:
@@ -44,17 +45,15 @@ class Info:
 
     def integer(self, name: str) -> int | None:
         """Return a whole number, or None when the server does not tell it."""
-        try:
-            return int(self._fields[name.encode()])
-        except (KeyError, ValueError):
-            return None
+        return _whole(self._fields.get(name.encode(), b""))
 
     def real(self, name: str) -> float | None:
         """Return a number, or None when the server does not tell it."""
         try:
-            return float(self._fields[name.encode()])
+            number = float(self._fields[name.encode()])
         except (KeyError, ValueError):
             return None
+        return number if math.isfinite(number) else None
 
     def text(self, name: str) -> str | None:
         """Return safe text, or None when the server does not tell it."""
@@ -85,7 +84,9 @@ class Info:
         found = {}
         for name, value in self._fields.items():
             if name.startswith(b"db") and name[2:].isdigit() and value.startswith(b"keys="):
-                found[int(name[2:])] = int(value[5:].split(b",", 1)[0])
+                number, keys = _whole(name[2:]), _whole(value[5:].split(b",", 1)[0])
+                if number is not None and keys is not None:
+                    found[number] = keys
         return found
 
     @cached_property
@@ -96,5 +97,11 @@ class Info:
             if name.startswith(b"cmdstat_"):
                 parts = dict(part.split(b"=", 1) for part in value.split(b",") if b"=" in part)
                 command = printable(name[8:])
-                found[command] = (int(parts.get(b"calls", 0)), int(parts.get(b"usec", 0)))
+                found[command] = (_whole(parts.get(b"calls", b"")) or 0, _whole(parts.get(b"usec", b"")) or 0)
         return found
+
+
+def _whole(text: bytes) -> int | None:
+    """Return a number as servers count, in 64 bits; whatever else stands there is not told."""
+    digits = text[1:] if text.startswith(b"-") else text
+    return int(text) if digits.isdigit() and len(digits) < 20 else None

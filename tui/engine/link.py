@@ -11,6 +11,7 @@ stays in step.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -48,6 +49,9 @@ class _Waiting:
 
 _INCOMPLETE = object()
 
+_TLS_ALERT = b"\x15\x03"
+"""How a TLS server answers what is not TLS: content type alert, version 3.x."""
+
 
 class Link(asyncio.Protocol):
     """Pipelined request and response over a transport that is already logged in."""
@@ -60,13 +64,21 @@ class Link(asyncio.Protocol):
         self._waiting: deque[_Waiting] = deque()
         self._transport: asyncio.Transport | None = None
         self._keep: object = None
+        self._ended = Failure(Kind.LOST, "the connection is closed")
         self.last_sent = clock.now()
 
-    def take_over(self, transport: asyncio.Transport, keep: object) -> None:
-        """Become the protocol of a connected transport; `keep` lives as long as the link does."""
+    def take_over(self, transport: asyncio.Transport, keep: object, early: bytes = b"") -> None:
+        """Become the protocol of a connected transport; `keep` lives as long as the link does.
+
+        `early` is what has arrived already without being asked for, as when a server turns a client away.
+        """
         self._transport = transport
         self._keep = keep
         transport.set_protocol(self)
+        if early:
+            self.data_received(early)
+        if transport.is_closing():
+            self.connection_lost(None)  # whoever had the transport before has been told instead
 
     @property
     def waiting_since(self) -> float | None:
@@ -88,9 +100,13 @@ class Link(asyncio.Protocol):
             Unavailable: the connection is closed already.
         """
         if self._transport is None:
-            raise Unavailable(Failure(Kind.LOST, "the connection is closed"))
+            raise Unavailable(self._ended)
         now = self._clock.now()
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if not exchange.expected:  # nothing will ever come: waiting for it would put the link out of step
+            own = self._footprint
+            future.set_result(Answer([], 0.0, own.hits, own.misses, own.commands))
+            return future
         self._waiting.append(_Waiting(exchange, future, now))
         self.last_sent = now
         self._footprint.bytes_out += len(exchange.payload)
@@ -105,7 +121,7 @@ class Link(asyncio.Protocol):
             while (reply := self._reader.gets()) is not _INCOMPLETE:
                 self._arrived(reply)
         except hiredis.ProtocolError:
-            self.drop(Failure(Kind.PROTOCOL, "what answers there does not speak the Redis protocol"))
+            self.drop(_not_redis(data))
 
     def _arrived(self, reply: Reply) -> None:
         if not self._waiting:
@@ -124,13 +140,17 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server or the network ended the connection."""
-        self.drop(Failure(Kind.LOST, "the server closed the connection"))
+        if isinstance(exc, ssl.SSLError):
+            self.drop(Failure(Kind.TLS, "the server refused to go on with TLS: it may want a certificate (--cert, --key)"))
+        else:
+            self.drop(Failure(Kind.LOST, "the server closed the connection"))
 
     def drop(self, failure: Failure) -> None:
         """End the connection; whoever waits gets `failure`. Doing it twice is harmless."""
         if self._transport is None:
             return
         transport, self._transport = self._transport, None
+        self._ended = failure
         transport.abort()
         self._keep = None
         for waiting in self._waiting:
@@ -140,6 +160,12 @@ class Link(asyncio.Protocol):
                 waiting.future.exception()
         self._waiting.clear()
         self._on_lost(failure)
+
+
+def _not_redis(data: bytes) -> Failure:
+    if data.startswith(_TLS_ALERT):
+        return Failure(Kind.TLS, "what answers there wants TLS: start with --tls")
+    return Failure(Kind.PROTOCOL, "what answers there does not speak the Redis protocol")
 
 
 def _farewell(reply: Reply) -> Failure:

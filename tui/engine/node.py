@@ -11,7 +11,7 @@ from tui.engine.address import Address
 from tui.engine.clock import Clock
 from tui.engine.commands import Exchange, exchange
 from tui.engine.connection import connect
-from tui.engine.failure import WAITS_FOR_A_PERSON, Failure, Kind, ReplyError, Unavailable
+from tui.engine.failure import WAITS_FOR_A_PERSON, Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.footprint import Footprint
 from tui.engine.info import Identity, Info
 from tui.engine.link import Answer, Link
@@ -131,13 +131,9 @@ class Node:
         """Learn who answers and say who asks; a user who may do neither can still watch."""
         replies = (await self._within(link, exchange([b"INFO"], [b"CLIENT", b"SETNAME", b"redtop"]))).replies
         if not isinstance(replies[0], bytes):
-            if isinstance(replies[0], ReplyError) and replies[0].code == "NOAUTH":
-                raise Unavailable(
-                    Failure(
-                        Kind.AUTH,
-                        f"{self.address.label} wants a password: give one with --askpass or REDISCLI_AUTH",
-                    )
-                )
+            if isinstance(replies[0], ReplyError) and replies[0].code in {"NOAUTH", "BUSY"}:
+                # BUSY: a script blocks the server; who it is can be learned when that is over.
+                raise Unavailable(of_reply(replies[0], "+info"))
             return Identity("", "Redis", "?", "primary", 0.0)
         identity = Info(replies[0]).identity
         if identity.version_tuple >= (7, 2):

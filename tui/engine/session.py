@@ -96,5 +96,8 @@ class Session:
             group.create_task(self.deployment.run(), name="deployment")
             for kind, collector in list(self._collectors.items()):
                 group.create_task(collector.run(), name=kind.__name__)
-            # Collectors may be asked for at any time, so the group must not end when all present ones have.
-            await asyncio.get_running_loop().create_future()
+            try:
+                # Collectors may be asked for at any time, so the group must not end when all present ones have.
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._group = None  # it takes no more; a screen that is closing may still ask for a collector

@@ -32,6 +32,8 @@ class Pane(Framed, Generic[T]):
     """Which column of the dashboard it stands in, from the left."""
     SHARE: ClassVar[int] = 1
     """How much of its column's height it takes, relative to the others."""
+    LIVE_WHEN_PAUSED: ClassVar[bool] = False
+    """Whether it goes on while the person holds the picture still."""
     COLLECTOR: ClassVar[type[Collector[Any]]]
     """Where its snapshots come from."""
 
@@ -75,8 +77,10 @@ class Pane(Framed, Generic[T]):
         feed = self.session.of(self.COLLECTOR).feed
         while True:
             await self._seen.wait()
+            if not self.LIVE_WHEN_PAUSED:
+                await self.session.pace.resumed()
             async for snapshot in feed.watch():
-                if not self._seen.is_set():
+                if not self._seen.is_set() or (self.session.pace.paused and not self.LIVE_WHEN_PAUSED):
                     break
                 self.snapshot = snapshot
 

@@ -25,6 +25,7 @@ class HeaderPane(Pane[Status]):
     """One line without a border."""
 
     TITLE = "Connection"
+    LIVE_WHEN_PAUSED = True
     COLLECTOR = StatusWatch
 
     def __init__(self, session: Session, brand: str) -> None:

@@ -24,8 +24,8 @@ LAG_AMBER = 100
 """Entries behind from which a group is worth a look."""
 CHOSEN_FIRST = 2
 """Streams followed before anybody chooses: the busiest ones."""
-LOOKS_FIRST = 2
-"""Looks at the streams before that: a rate takes two."""
+LOOKS_FIRST = 5
+"""Looks at the streams before that; with all streams found the second is enough, as a rate takes two."""
 COLOURS = ("$primary", "$secondary", "$accent", "$success", "$warning")
 """Colours that tell streams apart in the tail; the name is always written, too."""
 
@@ -78,7 +78,8 @@ class StreamsPane(Pane[Streams]):
 
     def show(self, snapshot: Streams) -> None:
         """Fill the table; choose what to follow when nobody has."""
-        self._looks += bool(snapshot.streams)
+        # While the search goes on the busiest may not have been found yet; on a big keyspace it goes on for long.
+        self._looks += (LOOKS_FIRST if snapshot.seen >= 1 else 1) if snapshot.streams else 0
         if not self._chosen_by_person and not self._tail.chosen and self._looks > LOOKS_FIRST:
             self._tail.choose([stream.key for stream in snapshot.streams[:CHOSEN_FIRST]])
         streams = [s for s in snapshot.streams if self.filter.lower() in printable(s.key).lower()]
