@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 PAGES: tuple[type[PaneScreen], ...] = (Dashboard,)
 """All pages, by their number keys."""
+
+
+SETTLED = 2.0
+"""Seconds after which everything that stays has been loaded."""
 
 
 class Scrub(LineFilter):
@@ -94,6 +99,7 @@ class RedtopApp(App[int]):
         if self._demo is not None:
             self.notify(f"redis-cli -p {self._demo.port} shows the same server", title="Demo")
         self._open(self.session)
+        self.set_timer(SETTLED, _settle)
 
     def on_unmount(self) -> None:
         """Stop a demo that was started from the first screen."""
@@ -162,6 +168,8 @@ class RedtopApp(App[int]):
 
     async def on_connect_screen_demo(self) -> None:
         """Start the demo from the first screen."""
+        if self._own_demo is not None:
+            return  # pressed twice
         import asyncio
         from dataclasses import replace
 
@@ -236,6 +244,15 @@ def run(settings: Settings, *, demo: Demo | None = None) -> int:
     return result if isinstance(result, int) else app.return_code or 0
 
 
+def _settle() -> None:
+    """Tell Python that what is loaded by now stays.
+
+    Looking through all modules and widgets for garbage takes 40 ms, and a key pressed meanwhile waits for it.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _session(settings: Settings) -> Session:
     options = Options(settings.interval, settings.scan_share, settings.delimiter)
     return Session(settings.address, options)
@@ -250,18 +267,27 @@ def _runner(app: App[Any], action: str, owner: DOMNode) -> Any:
 
 def _record_fault() -> str:
     """Write the traceback, without values, where the person can find it; returns the sentence to end with."""
-    kind, _, where = sys.exc_info()
     from platformdirs import user_state_path
 
     folder = user_state_path("redtop")
-    name = kind.__name__ if kind else "error"
+    faults = list(_single(sys.exc_info()[1]))
+    name = type(faults[0]).__name__ if faults else "error"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "fault.log"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.writelines(traceback.format_tb(where))
-            file.write(name + "\n")
+            for fault in faults:
+                file.writelines([*traceback.format_tb(fault.__traceback__), type(fault).__name__ + "\n"])
     except OSError:
         return f"redtop: a fault inside redtop ({name}); it could not be recorded."
     return f"redtop: a fault inside redtop ({name}); where it happened is in {Path(path)}."
+
+
+def _single(fault: BaseException | None) -> Iterator[BaseException]:
+    """The fault itself, or those in a group: only their traces say where it happened."""
+    if isinstance(fault, BaseExceptionGroup):
+        for inside in fault.exceptions:
+            yield from _single(inside)
+    elif fault is not None:
+        yield fault
