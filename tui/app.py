@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
-import sys
-import traceback
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
@@ -24,7 +20,9 @@ from tui.engine.node import Phase
 from tui.engine.printable import is_safe, scrub
 from tui.engine.session import Options, Session
 from tui.engine.status import Status, StatusWatch
+from tui.fault import record_fault
 from tui.hangup import on_signals, terminal_gone
+from tui.keyboard import read_any_bytes
 from tui.screens.base import PaneScreen
 from tui.screens.connect import ConnectScreen
 from tui.screens.dashboard import Dashboard
@@ -230,15 +228,21 @@ class RedtopApp(App[int]):
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, lean(renderable))  # type: ignore[arg-type]  # the same kind of update, leaner
 
+    def panic(self, *renderables: object) -> None:
+        """End with one sentence; Textual's driver would print a traceback here."""
+        self._return_code = 1
+        self._fatal_error()
+
     def _fatal_error(self) -> None:
         """End with one sentence: Textual's own traceback would print local variables, keys and passwords included."""
         self.bell()
-        self._exit_renderables.append(Text(_record_fault()))
+        self._exit_renderables.append(Text(record_fault()))
         self._close_messages_no_wait()
 
 
 def run(settings: Settings, *, demo: Demo | None = None) -> int:
     """Show the dashboard until the person leaves; returns the exit code."""
+    read_any_bytes()
     app = RedtopApp(settings, demo=demo)
     result = app.run()
     return result if isinstance(result, int) else app.return_code or 0
@@ -263,31 +267,3 @@ def _runner(app: App[Any], action: str, owner: DOMNode) -> Any:
         await app.run_action(action, owner)
 
     return run_it
-
-
-def _record_fault() -> str:
-    """Write the traceback, without values, where the person can find it; returns the sentence to end with."""
-    from platformdirs import user_state_path
-
-    folder = user_state_path("redtop")
-    faults = list(_single(sys.exc_info()[1]))
-    name = type(faults[0]).__name__ if faults else "error"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "fault.log"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            for fault in faults:
-                file.writelines([*traceback.format_tb(fault.__traceback__), type(fault).__name__ + "\n"])
-    except OSError:
-        return f"redtop: a fault inside redtop ({name}); it could not be recorded."
-    return f"redtop: a fault inside redtop ({name}); where it happened is in {Path(path)}."
-
-
-def _single(fault: BaseException | None) -> Iterator[BaseException]:
-    """The fault itself, or those in a group: only their traces say where it happened."""
-    if isinstance(fault, BaseExceptionGroup):
-        for inside in fault.exceptions:
-            yield from _single(inside)
-    elif fault is not None:
-        yield fault

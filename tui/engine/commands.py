@@ -8,7 +8,7 @@ redtop counts its own and takes them out of every rate it shows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,19 +31,23 @@ class NotAllowedError(Exception):
     """A command that is not on the list; a programming error, never the person's."""
 
 
-def _no_tally(command: Sequence[bytes], reply: Reply) -> Tally:
+Gone = Collection[bytes]
+"""Keys that other replies of the same exchange say do not exist."""
+
+
+def _no_tally(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
     return NOTHING
 
 
-def _type(command: Sequence[bytes], reply: Reply) -> Tally:
-    return MISS if reply == b"none" else _by_error(command, reply)
+def _type(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    return MISS if reply == b"none" else _by_error(command, reply, gone)
 
 
-def _ttl(command: Sequence[bytes], reply: Reply) -> Tally:
-    return MISS if reply == -2 else _by_error(command, reply)
+def _ttl(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    return MISS if reply == -2 else _by_error(command, reply, gone)
 
 
-def _by_error(command: Sequence[bytes], reply: Reply) -> Tally:
+def _by_error(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
     """Count commands that answer a missing key with an error; WRONGTYPE has found the key, so it is a hit."""
     if not isinstance(reply, ReplyError):
         return HIT
@@ -52,35 +56,87 @@ def _by_error(command: Sequence[bytes], reply: Reply) -> Tally:
     return HIT if reply.code in {"WRONGTYPE", "NOGROUP"} else NOTHING
 
 
-def _xread(command: Sequence[bytes], reply: Reply) -> Tally:
-    """Count two look-ups per stream: an empty reply does not say whether it exists, but redtop asks of those it saw."""
-    streams = (len(command) - [word.upper() for word in command].index(b"STREAMS") - 1) // 2
+def _range(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count one look-up; an empty reply does not say whether the key exists, so ask TYPE or XINFO beside it."""
+    return MISS if not reply and command[1] in gone else _by_error(command, reply, gone)
+
+
+def _length(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count the length of a container: an empty one does not exist."""
+    return MISS if reply == 0 else _by_error(command, reply, gone)
+
+
+def _pages(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count one page of a container: a page may be empty though the key exists, so ask TYPE beside it."""
+    empty = isinstance(reply, list) and not reply[1]
+    return MISS if empty and command[1] in gone else _by_error(command, reply, gone)
+
+
+def _object(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count OBJECT: nil for a missing key; the wrong eviction policy is noticed after the look-up."""
     if isinstance(reply, ReplyError):
-        return (1, 0) if reply.code == "WRONGTYPE" else NOTHING
-    return (2 * streams, 0)
+        return HIT if "policy" in str(reply) else NOTHING
+    return MISS if reply is None else HIT
 
 
-READS: Mapping[str, Callable[[Sequence[bytes], Reply], Tally]] = {
+def _field_ttls(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count HPTTL: of a missing key it says what it says of missing fields."""
+    return MISS if command[1] in gone and isinstance(reply, list) else _by_error(command, reply, gone)
+
+
+def _xread(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count two look-ups per stream; only TYPE or XINFO beside it tells which ones exist.
+
+    With a key of another type among several, the server stops there: then this is the least it can have been.
+    """
+    if isinstance(reply, ReplyError):
+        return HIT if reply.code == "WRONGTYPE" else NOTHING
+    words = command[[word.upper() for word in command].index(b"STREAMS") + 1 :]
+    streams = words[: len(words) // 2]
+    missing = sum(stream in gone for stream in streams)
+    return 2 * (len(streams) - missing), 2 * missing
+
+
+READS: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {
     "client|id": _no_tally,
     "client|no-touch": _no_tally,
     "client|setname": _no_tally,
     "dbsize": _no_tally,
+    "getrange": _range,
+    "hlen": _length,
+    "hpttl": _field_ttls,
+    "hscan": _pages,
     "info": _no_tally,
+    "llen": _length,
+    "lrange": _range,
     "memory|usage": _no_tally,
+    "object|encoding": _object,
+    "object|freq": _object,
+    "object|idletime": _object,
     "ping": _no_tally,
     "pttl": _ttl,
     "scan": _no_tally,
+    "scard": _length,
+    "sscan": _pages,
+    "strlen": _range,
     "type": _type,
     "xinfo|groups": _by_error,
     "xinfo|stream": _by_error,
-    "xrange": _by_error,
+    "xlen": _range,
+    "xrange": _range,
     "xread": _xread,
-    "xrevrange": _by_error,
+    "xrevrange": _range,
+    "zcard": _length,
+    "zrange": _range,
+    "zscan": _pages,
 }
 """Allowed commands by their ACL name. Nothing in this version of redtop writes."""
 
-CONTAINERS = frozenset({b"CLIENT", b"MEMORY", b"XINFO"})
+CONTAINERS = frozenset({b"CLIENT", b"MEMORY", b"OBJECT", b"XINFO"})
 """Commands whose second word belongs to the name."""
+
+_KEY_AT = {"pttl": 1, "type": 1, "xinfo|groups": 2, "xinfo|stream": 2}
+"""Where the key stands in commands whose reply says whether it exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +160,7 @@ def name_of(command: Sequence[bytes]) -> str:
     """
     head = command[0].upper()
     words = command[:2] if head in CONTAINERS else command[:1]
-    return b"|".join(words).decode("ascii").lower()
+    return b"|".join(words).decode("ascii", "replace").lower()
 
 
 def exchange(*commands: Sequence[bytes | int]) -> Exchange:
@@ -120,15 +176,17 @@ def exchange(*commands: Sequence[bytes | int]) -> Exchange:
             raise NotAllowedError(f"{name} is not a command redtop may send")
 
     def tally(replies: Sequence[Reply]) -> Tally:
-        hits = misses = 0
-        for name, command, reply in zip(names, packed, replies, strict=False):
-            hit, miss = READS[name](command, reply)
-            hits += hit
-            misses += miss
-        return hits, misses
+        asked = list(zip(names, packed, replies, strict=False))
+        gone = {command[_KEY_AT[name]] for name, command, reply in asked if _is_gone(name, command, reply)}
+        tallies = [READS[name](command, reply, gone) for name, command, reply in asked]
+        return sum(hits for hits, _ in tallies), sum(misses for _, misses in tallies)
 
     payload = b"".join(_packed(command) for command in packed)
     return Exchange(payload, Counter(names), len(packed), tally)
+
+
+def _is_gone(name: str, command: Sequence[bytes], reply: Reply) -> bool:
+    return name in _KEY_AT and READS[name](command, reply, ()) == MISS
 
 
 def _packed(command: Sequence[bytes]) -> bytes:
@@ -161,13 +219,15 @@ class KeyQuestions:
         count = len(tails)
         calls = Counter(dict.fromkeys(self.names, count))
         calls.update(rest.calls)
+        asked = len(self.names) * count
 
         def tally(replies: Sequence[Reply]) -> Tally:
             gone = list(replies[:count]).count(b"none") + list(replies[count : 2 * count]).count(-2)
             denied = sum(isinstance(reply, ReplyError) for reply in replies[: 2 * count])
-            return 2 * count - gone - denied, gone
+            hits, misses = rest.tally(replies[asked:])
+            return 2 * count - gone - denied + hits, gone + misses
 
-        return Exchange(b"".join([*parts, rest.payload]), calls, len(self.names) * count + rest.expected, tally)
+        return Exchange(b"".join([*parts, rest.payload]), calls, asked + rest.expected, tally)
 
 
 def _head(words: Sequence[bytes]) -> bytes:

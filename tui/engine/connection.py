@@ -8,22 +8,26 @@ connects with everything of that kind switched off, and hands its transport to a
 from __future__ import annotations
 
 import asyncio
+import errno
+import re
 import socket
 import ssl
 from typing import Any, cast
 
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import Connection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, InvalidResponse, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from tui.engine.address import Address
-from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
+from tui.engine.address import Address, Tls, shown
+from tui.engine.failure import Failure, Kind, Unavailable
 from tui.engine.link import Link
 
 CONNECT_TIMEOUT = 1.0
-"""Seconds for each step of connecting: an answer that takes longer is a state to show, not to wait for."""
+"""Seconds for the connection, and again for the login: what takes longer is a state to show, not to wait for."""
+HANDSHAKE_TIMEOUT = 0.9
+"""Seconds for TLS alone, less than the step it is part of: a plain Redis waits silently for the end of the greeting."""
 
 
 async def connect(address: Address, link: Link) -> None:
@@ -32,7 +36,10 @@ async def connect(address: Address, link: Link) -> None:
     Raises:
         Unavailable: with the reason; never contains the password.
     """
-    connection = _connection(address)
+    try:
+        connection = _connection(address)
+    except OSError as error:
+        raise Unavailable(_bad_files(error)) from None
     try:
         async with asyncio.timeout(2 * CONNECT_TIMEOUT):
             await connection.connect_check_health(check_health=False)
@@ -49,8 +56,9 @@ async def connect(address: Address, link: Link) -> None:
 def hand_over(connection: Connection, link: Link) -> None:
     """Move the transport from redis-py's connection to the link. The one place that touches its private names."""
     writer = cast("asyncio.StreamWriter", connection._writer)
+    early = bytes(cast("Any", connection._reader)._buffer)
     connection._reader = connection._writer = None
-    link.take_over(cast("asyncio.Transport", writer.transport), keep=writer)
+    link.take_over(cast("asyncio.Transport", writer.transport), keep=writer, early=early)
 
 
 def _connection(address: Address) -> Connection:
@@ -58,10 +66,14 @@ def _connection(address: Address) -> Connection:
         "db": address.db,
         "username": address.username,
         "password": address.password,
-        "socket_timeout": CONNECT_TIMEOUT,
+        # With a timeout redis-py sends by `wait_for`, which loses a cancellation now and then in Python 3.11: a session
+        # would never end. `connect` watches the time.
+        "socket_timeout": None,
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
+        # A password from the environment need not be UTF-8; Python keeps its odd bytes as surrogates.
+        "encoding_errors": "surrogateescape",
         # RESP2 has one shape for every reply, needs no HELLO, and never lets the server push.
         "protocol": 2,
         "driver_info": None,
@@ -73,74 +85,118 @@ def _connection(address: Address) -> Connection:
     settings |= {"host": address.host, "port": address.port, "socket_keepalive": True}
     if address.tls is None:
         return Connection(**settings)
-    tls = address.tls
-    return _SniConnection(
-        tls.server_name,
-        **settings,
-        ssl_cert_reqs="none" if tls.insecure else "required",
-        ssl_check_hostname=not tls.insecure,
-        ssl_ca_certs=tls.ca_file,
-        ssl_certfile=tls.cert_file,
-        ssl_keyfile=tls.key_file,
-    )
+    return _TlsConnection(address.tls, **settings)
 
 
-class _SniConnection(SSLConnection):
-    """TLS with a server name of its own; redis-py always takes the host's."""
+class _TlsConnection(Connection):
+    """TLS as asked for. redis-py's own always asks for the host's name, and trusts the system besides a CA file."""
 
-    def __init__(self, server_name: str | None, **settings: Any) -> None:
+    def __init__(self, tls: Tls, **settings: Any) -> None:
         super().__init__(**settings)
-        self._server_name = server_name
+        self._tls: dict[str, Any] = {"ssl": _context(tls), "ssl_handshake_timeout": HANDSHAKE_TIMEOUT}
+        if tls.server_name is not None:
+            self._tls["server_hostname"] = tls.server_name
 
     def _connection_arguments(self) -> dict[str, Any]:
-        arguments = dict(super()._connection_arguments())
-        if self._server_name is not None:
-            arguments["server_hostname"] = self._server_name
-        return arguments
+        return {**super()._connection_arguments(), **self._tls}
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file is not None:
+        # Without a password OpenSSL would ask for one on the terminal, in the middle of the screen.
+        context.load_cert_chain(tls.cert_file, tls.key_file, password="")
+    return context
+
+
+def _bad_files(error: OSError) -> Failure:
+    why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return Failure(Kind.TLS, f"the TLS files (--cacert, --cert, --key) cannot be used: {shown(why or 'unreadable')}")
 
 
 def explain(error: BaseException, address: Address) -> Failure:
     """Name what went wrong while connecting, from types and codes; messages differ between versions."""
-    place = address.label
     causes = list(_causes(error))
     for cause in causes:
-        match cause:
-            case ssl.SSLCertVerificationError():
-                return Failure(Kind.TLS, f"{place}: the certificate is not trusted ({cause.verify_message})")
-            case ssl.SSLError():
-                return Failure(Kind.TLS, f"{place} does not speak TLS as asked: check --tls and the port")
-            case socket.gaierror():
-                return Failure(Kind.UNKNOWN_HOST, f"no host is named {address.host}")
-            case ConnectionRefusedError() | FileNotFoundError():
-                return Failure(Kind.REFUSED, f"nothing listens at {place}")
-            case PermissionError():
-                return Failure(Kind.REFUSED, f"no permission to open {place}")
-    if isinstance(error, AuthenticationError):
-        return Failure(Kind.AUTH, _auth_sentence(address))
-    if isinstance(error, ResponseError):
-        return _of_response(ReplyError(str(error)), address)
+        failure = _of_network(cause, address)
+        if failure is not None:
+            return failure
+    place = address.label
+    if any(isinstance(cause, ValueError) for cause in causes[1:]):
+        return Failure(Kind.UNKNOWN_HOST, f"there can be no place named {place}")
+    if isinstance(error, ResponseError | AuthenticationError):
+        return _of_response(error, address)
+    if isinstance(error, InvalidResponse):
+        return Failure(Kind.PROTOCOL, f"{place} does not speak the Redis protocol as asked: check the port and --tls")
     if any(isinstance(cause, TimeoutError) for cause in causes) or "Timeout" in type(error).__name__:
         return Failure(Kind.TIMEOUT, f"{place} does not answer")
     if "max number of clients" in str(error):
         return Failure(Kind.FULL, f"{place} has no free connection (maxclients reached)")
-    return Failure(Kind.LOST, f"{place} ended the connection while logging in")
+    return Failure(Kind.LOST, f"{place} ended the connection while logging in{_missing_tls(address)}")
 
 
-def _of_response(error: ReplyError, address: Address) -> Failure:
-    if error.code in {"WRONGPASS", "NOAUTH"} or "AUTH" in str(error).split(" with ", 1)[0]:
-        return Failure(Kind.AUTH, _auth_sentence(address))
-    if "max number of clients" in str(error):
-        return Failure(Kind.FULL, f"{address.label} has no free connection (maxclients reached)")
-    if "DB index" in str(error) or "invalid DB" in str(error):
-        return Failure(Kind.DATABASE, f"{address.label} has no database {address.db}")
-    return Failure(Kind.REPLY, f"{address.label} refused the login ({error.code})")
+def _missing_tls(address: Address) -> str:
+    """Return what most often makes a server hang up without a word."""
+    if address.socket_path is not None or (address.tls and address.tls.cert_file):
+        return ""
+    return f": it may want {'a client certificate (--cert and --key)' if address.tls else 'TLS (--tls)'}"
 
 
-def _auth_sentence(address: Address) -> str:
-    who = f"user {address.username}" if address.username else "the default user"
+def _of_network(cause: BaseException, address: Address) -> Failure | None:
+    place = address.label
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return Failure(Kind.TLS, f"{place}: the certificate is not trusted ({shown(cause.verify_message)})")
+        case ssl.SSLError() if "CERTIFICATE_REQUIRED" in (cause.reason or ""):
+            return Failure(Kind.TLS, f"{place} wants a client certificate: give one with --cert and --key")
+        case ssl.SSLError():
+            return Failure(Kind.TLS, f"{place} does not speak TLS as asked: check --tls and the port")
+        case socket.gaierror():
+            return Failure(Kind.UNKNOWN_HOST, f"no host is named {shown(address.host)}")
+        case ConnectionAbortedError() if address.tls is not None:
+            return Failure(Kind.TLS, f"{place} does not answer to TLS: check --tls and the port")
+        case PermissionError():
+            return Failure(Kind.REFUSED, f"no permission to open {place}")
+        case OSError() if _errnos(cause) & {errno.ECONNREFUSED, errno.ENOENT}:
+            return Failure(Kind.REFUSED, f"nothing listens at {place}")
+        case OSError() if _errnos(cause) & {errno.ENETUNREACH, errno.EHOSTUNREACH}:
+            return Failure(Kind.TIMEOUT, f"no way leads to {place} from here")
+    return None
+
+
+def _errnos(error: OSError) -> set[int]:
+    """Return its number; of a name with several addresses (`localhost` often has two) the numbers of all attempts."""
+    if error.errno is not None:
+        return {error.errno}
+    return {int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))}  # asyncio keeps only their text
+
+
+def _of_response(error: RedisError, address: Address) -> Failure:
+    """Name an error reply by its code; its words are left out, for a server may repeat the password in them."""
+    place, words = address.label, str(error)
+    if "max number of clients" in words:
+        return Failure(Kind.FULL, f"{place} has no free connection (maxclients reached)")
+    if "DB index" in words or "out of range" in words:
+        return Failure(Kind.DATABASE, f"{place} has no database {address.db}")
+    code = getattr(error, "status_code", None)
+    if code == "NOPERM":
+        return Failure(Kind.DENIED, f"{place}: this user needs the ACL rule +select for database {address.db}")
+    if isinstance(error, AuthenticationError) or code in {"WRONGPASS", "NOAUTH"} or "AUTH" in words:
+        return Failure(Kind.AUTH, _auth_sentence(words, address))
+    return Failure(Kind.REPLY, f"{place} refused the login ({code or 'ERR'})")
+
+
+def _auth_sentence(words: str, address: Address) -> str:
+    place = address.label
     if address.password is None:
-        return f"{address.label} wants a password: give one with --askpass or REDISCLI_AUTH"
-    return f"{address.label} does not accept the password for {who}"
+        return f"{place} wants a password: give one with --askpass or REDISCLI_AUTH"
+    if "without any password" in words:
+        return f"{place} has no password, but one was given: start without it"
+    who = f"user {shown(address.username)}" if address.username else "the default user"
+    return f"{place} does not accept the password for {who}"
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

@@ -56,6 +56,8 @@ class Expiries(Collector[Expiring]):
             answers = await self.session.deployment.ask_all(_ttls(front))
             # The key is on one node; on the others it is missing (-2).
             replies = [answer.replies for answer in answers if not isinstance(answer, Failure)]
+            if not replies:
+                return  # nobody to ask: they are still in line when the server is back
             ttls = [
                 max((ttl for ttl in ttls if isinstance(ttl, int)), default=-2) for ttls in zip(*replies, strict=True)
             ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tui.engine.estimate import Pages, Spread
-from tui.engine.keyshape import Shape, Shaper, has_placeholder, is_placeholder
+from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper, has_placeholder, is_placeholder
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
 """Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest."""
@@ -31,7 +31,9 @@ CROWD_OF_TREES = 8
 """The same for words with equal structure below them: structure makes it surer, so fewer are enough."""
 ROOT_CROWD = 100
 """The same at the very beginning of keys, where words are nearly always real namespaces."""
-ID = b"{id}"
+
+Crowd = tuple[Shape, bool]
+"""A position where many names stand side by side: what stands before it, and whether the names end the key."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,9 @@ class Families:
         self.pages = Pages()
         self._shaper = shaper
         self._tallies: dict[Shape, Tally] = {}
-        self._crowded: set[Shape] = set()
+        self._crowded: set[Crowd] = set()
+        self._given_up: set[Shape] = set()
+        self._deepest = MAX_PARTS + 1
 
     def add_page(
         self, keys: Sequence[bytes], types: Sequence[bytes], ttls_ms: Sequence[int], sizes: Sequence[int]
@@ -113,27 +117,33 @@ class Families:
 
     def _new(self, shape: Shape) -> Tally:
         """Return the tally of a shape met for the first time, or of the crowd it belongs to."""
-        shape = self._settle(shape) if self._crowded else shape
-        return self._tallies.setdefault(shape, Tally())
+        return self._tallies.setdefault(self._settle(shape), Tally())
 
     def _settle(self, shape: Shape) -> Shape:
         """Put `{id}` wherever a position is known to be crowded."""
+        if len(shape) > self._deepest:
+            shape = (*shape[: self._deepest - 1], REST)
         settled: Shape = shape[:1]
-        for part in shape[1:]:
-            settled += (ID,) if settled in self._crowded and not is_placeholder(part) else (part,)
+        for depth, part in enumerate(shape[1:], 1):
+            crowded = (settled, depth == len(shape) - 1) in self._crowded and not is_placeholder(part)
+            settled += (ID,) if crowded or settled in self._given_up else (part,)
         return settled
 
     def _fold_for_good(self) -> None:
         """Too many shapes: fold what is alike, and remember where, so that memory stays bounded."""
-        before = self._tallies
-        folded = fold(before, self._crowded)
-        if len(folded) > MAX_SHAPES * 3 // 4:
-            # Nothing alike enough: give up names at the widest position, however different they look.
-            widest = Counter(shape[:-1] for shape in folded if not is_placeholder(shape[-1])).most_common(1)
-            if widest:
-                self._crowded.add(widest[0][0])
-                folded = merge((self._settle(shape), tally) for shape, tally in folded.items())
+        folded = fold(self._tallies, self._crowded)
+        while len(folded) > MAX_SHAPES * 3 // 4:
+            # Nothing alike enough: give up what stands at the widest positions, however different it looks, and where
+            # there are none, the end of the longest keys.
+            wide = _widest(folded)
+            self._given_up |= wide
+            if not wide:
+                self._deepest = max(map(len, folded)) - 1
+            folded = merge((self._settle(shape), tally) for shape, tally in folded.items())
         self._tallies = folded
+        # A position within a crowd is not met again under its own name.
+        self._crowded = {crowd for crowd in self._crowded if self._settle((*crowd[0], ID))[:-1] == crowd[0]}
+        self._given_up = {prefix for prefix in self._given_up if self._settle((*prefix, ID))[:-1] == prefix}
 
     def folded(self) -> Mapping[Shape, Tally]:
         """Return the families as a person should see them now; counting is not disturbed."""
@@ -158,15 +168,26 @@ def merge(pairs: Iterable[tuple[Shape, Tally]]) -> dict[Shape, Tally]:
     return merged
 
 
-def fold(tallies: Mapping[Shape, Tally], crowded: set[Shape]) -> dict[Shape, Tally]:
-    """Replace names by `{id}` wherever a position is crowded; adds the prefixes of such positions to `crowded`."""
+def _widest(shapes: Iterable[Shape]) -> set[Shape]:
+    """Return the beginnings that many different parts follow; the deepest ones, for they mean the least."""
+    parts: dict[Shape, set[bytes]] = {}
+    for shape in shapes:
+        for depth in range(1, len(shape)):
+            parts.setdefault(shape[:depth], set()).add(shape[depth])
+    wide = [prefix for prefix, names in parts.items() if len(names) >= CROWD]
+    deepest = max(map(len, wide), default=0)
+    return {prefix for prefix in wide if len(prefix) == deepest}
+
+
+def fold(tallies: Mapping[Shape, Tally], crowded: set[Crowd]) -> dict[Shape, Tally]:
+    """Replace names by `{id}` wherever a position is crowded; adds such positions to `crowded`."""
     deepest = max(map(len, tallies), default=0)
     current: Mapping[Shape, Tally] = tallies
     for depth in range(1, deepest):
         current = _gather_strays(current, depth)
         crowds = _crowds(current, depth)
         if crowds:
-            crowded.update(prefix for prefix, _ in crowds)
+            crowded.update(crowds)
             current = merge((_rename(shape, depth, crowds, tally.keys), tally) for shape, tally in current.items())
     return dict(current)
 
@@ -192,7 +213,7 @@ def _gather_strays(tallies: Mapping[Shape, Tally], depth: int) -> Mapping[Shape,
 @lru_cache(1024)
 def _taker(part: bytes) -> Callable[[bytes], bool]:
     """Return a test whether another part could be an id of the same kind as the placeholders in `part`."""
-    patterns = {b"{hex}": rb"(?:[0-9a-fA-F]+|\{(?:int|time|date)\})"}
+    patterns = {b"{hex}": rb"(?:[0-9a-fA-F]+|\{(?:int|time|date)\})", b"{int}": rb"\{(?:int|time)\}"}
     random = rb"(?=.*[0-9A-Z{])[A-Za-z0-9{}+/=_.-]+"
     pieces = re.split(rb"(\{[a-z0-9]+\})", part)
     if len(pieces) == 1:
@@ -202,7 +223,7 @@ def _taker(part: bytes) -> Callable[[bytes], bool]:
     return lambda other: matches(other) is not None
 
 
-def _rename(shape: Shape, depth: int, crowds: set[tuple[Shape, bool]], keys: int) -> Shape:
+def _rename(shape: Shape, depth: int, crowds: set[Crowd], keys: int) -> Shape:
     if len(shape) <= depth or is_placeholder(shape[depth]):
         return shape
     leaf = len(shape) == depth + 1
@@ -211,8 +232,8 @@ def _rename(shape: Shape, depth: int, crowds: set[tuple[Shape, bool]], keys: int
     return (*shape[:depth], ID, *shape[depth + 1 :]) if (shape[:depth], leaf) in crowds else shape
 
 
-def _crowds(tallies: Mapping[Shape, Tally], depth: int) -> set[tuple[Shape, bool]]:
-    """Find crowded positions at one depth, as (prefix, whether the words there end the key)."""
+def _crowds(tallies: Mapping[Shape, Tally], depth: int) -> set[Crowd]:
+    """Find crowded positions at one depth."""
     leaves: Counter[Shape] = Counter()
     words: dict[Shape, set[bytes]] = {}
     below: dict[Shape, set[Shape]] = {}

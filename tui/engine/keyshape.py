@@ -11,6 +11,7 @@ names, say) is found out from many keys in `families`.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 MAX_KEY = 512
 """Bytes of a key that are looked at; longer keys share the family of their beginning."""
@@ -45,11 +46,12 @@ _RULES: tuple[tuple[str, bytes], ...] = (
     (
         "ip",
         _TOKEN_START
-        + rb"(?:(?:"
+        # Addresses in use begin with a group of three digits or four; `1:2:3:4:5:6:7:8` is more likely just numbers.
+        + rb"(?:"
         + _HEX
-        + rb"{1,4}:){7}"
+        + rb"{3,4}(?::"
         + _HEX
-        + rb"{1,4}|"
+        + rb"{1,4}){7}|"
         # Shortened IPv6 starts with two groups or more, so that `a::b` stays two words and an empty part.
         + rb"(?=[0-9a-fA-F:]*\d)"
         + _HEX
@@ -66,11 +68,13 @@ _RULES: tuple[tuple[str, bytes], ...] = (
     (
         "date",
         _TOKEN_START
-        + rb"(?:19|20)\d\d-(?:0[1-9]|1[0-2])(?:-[0-3]\d(?:[T ][0-2]\d(?::?[0-5]\d){0,2}(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?)?"
+        + rb"(?:19|20)\d\d-(?:0[1-9]|1[0-2])"
+        + rb"(?:-[0-3]\d(?:[T ][0-2]\d(?::?[0-5]\d){0,2}(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?)?"
         + _TOKEN_END,
     ),
     ("date2", _TOKEN_START + rb"20\d\d(?:0[1-9]|1[0-2])[0-3]\d(?::?[0-2]\d(?:[0-5]\d){0,2})?" + _TOKEN_END),
-    ("time", _TOKEN_START + rb"1[4-9]\d{8}(?:\d{3}){0,3}(?:\.\d+)?" + _TOKEN_END),
+    # Seconds, milliseconds, microseconds since 1970; 19 digits are an id from a generator more often than nanoseconds.
+    ("time", _TOKEN_START + rb"1[4-9]\d{8}(?:\d{3}){0,2}(?:\.\d+)?" + _TOKEN_END),
     ("ulid", _TOKEN_START + rb"[0-7][0-9A-HJKMNP-TV-Z]{25}" + _TOKEN_END),
     ("int", _TOKEN_START + rb"\d+" + _TOKEN_END),
     ("hex", _TOKEN_START + rb"(?=[a-fA-F]*\d)(?=\d*[a-fA-F])" + _HEX + rb"{6,}" + _TOKEN_END),
@@ -90,15 +94,27 @@ _RULES: tuple[tuple[str, bytes], ...] = (
 )
 
 _NAMES = {"ip4": "ip", "date2": "date", "hex2": "hex", "int2": "int"}
-_PATTERN = re.compile(b"|".join(b"(?P<%b>%b)" % (name.encode(), rule) for name, rule in _RULES))
+_GROUPS = {name: b"(?P<%b>%b)" % (name.encode(), rule) for name, rule in _RULES}
+_PATTERN = re.compile(b"|".join(_GROUPS.values()))
+_WITHOUT_TOKENS = re.compile(b"|".join(group for name, group in _GROUPS.items() if name != "token"))
 _PLACEHOLDER = {name: b"{%b}" % _NAMES.get(name, name).encode() for name, _ in _RULES}
+ID = b"{id}"
+"""An id of no telling shape: letters and digits, or a name at a position that holds names."""
+REST = b"{rest}"
+"""What stands beyond the parts, or the bytes, that are looked at."""
+_PLACEHOLDERS = frozenset({*_PLACEHOLDER.values(), ID, REST})
+_HOLDS_ONE = re.compile(b"|".join(map(re.escape, _PLACEHOLDERS))).search
 _ALL_HEX = re.compile(_HEX + rb"{16,}").fullmatch
 _UUID = re.compile(_HEX + rb"{8}(?:-" + _HEX + rb"{4}){3}-" + _HEX + rb"{12}").fullmatch
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}").fullmatch
 _SPANNING = re.compile(rb"https?|\d{4}-\d\d-\d\dT\d\d|20\d{6}").fullmatch
 """Parts that may begin something that goes on behind the delimiter: a URL, a time of day."""
+_DOTTED = re.compile(rb"[^.@]+@|eyJ|(?:.*\.)?\d{1,3}(?:\.\d{1,3}){3}(?![^.])", re.DOTALL).match
+"""Keys with ids that hold dots themselves: an address, a JWT."""
 
 _DELIMITERS = (b":", b"/", b"|", b".")
+_CLEAN = (b":", b"/", b"|")
+"""Delimiters that ids seldom hold. At any other one, ids have to be found before the key is cut."""
 _WORDS_KEPT = 20_000
 """Literal parts remembered; more than that are not words, and looking each one up again costs little."""
 
@@ -111,7 +127,7 @@ class Shaper:
 
     def __init__(self, delimiter: bytes | None = None) -> None:
         self._delimiter = delimiter
-        self._words: dict[bytes, bytes] = {}
+        self._words: dict[bytes, bytes] = {b"": b""}
 
     def shape_of(self, key: bytes) -> Shape:
         """Replace what looks like an id by its placeholder and cut at the delimiter.
@@ -124,11 +140,13 @@ class Shaper:
         (b'/', b'app', b'cache', b'{uuid}')
         """
         if len(key) > MAX_KEY:
-            key = key[:MAX_KEY]
+            return (*self.shape_of(key[:MAX_KEY])[:-1], REST)  # its last part goes on, so nobody knows what it is
         delimiter = self._delimiter or next((mark for mark in _DELIMITERS if mark in key), b":")
         parts = key.split(delimiter)
         if len(parts) > 7 or b"::" in key:
             return self._whole(key, delimiter)  # room for an IPv6 address
+        if delimiter not in _CLEAN and (delimiter != b"." or _DOTTED(key)):
+            return self._whole(key, delimiter)
         words = self._words
         shape = [delimiter]
         for part in parts:
@@ -158,11 +176,15 @@ class Shaper:
     def _whole(self, key: bytes, delimiter: bytes) -> Shape:
         parts = _PATTERN.sub(_placeholder, key).split(delimiter)
         if len(parts) >= MAX_PARTS:
-            parts[MAX_PARTS - 1 :] = [b"{rest}"]
+            parts[MAX_PARTS - 1 :] = [REST]
+        if len(parts) == 1:
+            delimiter = self._delimiter or _DELIMITERS[0]  # one that was inside the id says nothing
         return (delimiter, *parts)
 
 
 def _placeholder(match: re.Match[bytes]) -> bytes:
+    if match.lastgroup == "token" and not _is_random(match[0], 0.42):
+        return _WITHOUT_TOKENS.sub(_placeholder, match[0])  # a long name like `FeatureFlagsServiceV2`
     return _PLACEHOLDER[match.lastgroup or "id"]
 
 
@@ -172,10 +194,11 @@ _CLASSES = bytes(
 )
 
 
-def _is_random(part: bytes) -> bool:
+def _is_random(part: bytes, least: float = 0.5) -> bool:
     """Whether letters, digits and cases change so often that nobody has chosen them.
 
     In random base64 two neighbours are of different kinds in 65 of 100 cases, in words and paths far less often.
+    `least` is how often they have to be.
 
     >>> _is_random(b"FdPO4DA/x0Zk3+9aBcD"), _is_random(b"/api/v1/items/list2")
     (True, False)
@@ -183,17 +206,19 @@ def _is_random(part: bytes) -> bool:
     if part in {part.lower(), part.upper()}:
         return False  # hex, or words
     kinds = part.translate(_CLASSES)
-    changes = sum(left != right for left, right in zip(kinds, kinds[1:], strict=False))
-    return changes >= 0.5 * len(part)
+    changes = sum(left != right for left, right in pairwise(kinds))
+    return changes >= least * len(part)
 
 
 def has_placeholder(part: bytes) -> bool:
     """Whether a part holds an id, alone or beside fixed text.
 
-    >>> has_placeholder(b"sess_{hex}"), has_placeholder(b"profile")
-    (True, False)
+    Braces alone are none: in `{alice}.cart` they are a hash tag of Redis Cluster around a word.
+
+    >>> has_placeholder(b"sess_{hex}"), has_placeholder(b"profile"), has_placeholder(b"{alice}")
+    (True, False, False)
     """
-    return b"{" in part
+    return b"{" in part and _HOLDS_ONE(part) is not None
 
 
 def is_placeholder(part: bytes) -> bool:
@@ -202,4 +227,4 @@ def is_placeholder(part: bytes) -> bool:
     >>> is_placeholder(b"{uuid}"), is_placeholder(b"sess_{hex}")
     (True, False)
     """
-    return part[:1] == b"{" and part.find(b"}") == len(part) - 1
+    return part in _PLACEHOLDERS

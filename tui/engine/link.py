@@ -51,6 +51,7 @@ _INCOMPLETE = object()
 
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is not TLS: content type alert, version 3.x."""
+_NO_CERTIFICATE = "the server ended TLS: it may want a client certificate (--cert and --key)"
 
 
 class Link(asyncio.Protocol):
@@ -64,6 +65,8 @@ class Link(asyncio.Protocol):
         self._waiting: deque[_Waiting] = deque()
         self._transport: asyncio.Transport | None = None
         self._keep: object = None
+        self._heard = False
+        self._answered = False
         self._ended = Failure(Kind.LOST, "the connection is closed")
         self.last_sent = clock.now()
 
@@ -116,6 +119,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Feed the parser and finish every exchange that is complete."""
         self._footprint.bytes_in += len(data)
+        self._heard = True
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not _INCOMPLETE:
@@ -132,6 +136,7 @@ class Link(asyncio.Protocol):
         if len(waiting.replies) < waiting.exchange.expected:
             return
         self._waiting.popleft()
+        self._answered = True
         self._footprint.add(waiting.exchange, waiting.replies)
         if not waiting.future.done():
             took = self._clock.now() - waiting.sent_at
@@ -140,10 +145,18 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server or the network ended the connection."""
-        if isinstance(exc, ssl.SSLError):
-            self.drop(Failure(Kind.TLS, "the server refused to go on with TLS: it may want a certificate (--cert, --key)"))
-        else:
-            self.drop(Failure(Kind.LOST, "the server closed the connection"))
+        self.drop(Failure(Kind.TLS, _NO_CERTIFICATE) if isinstance(exc, ssl.SSLError) else self._last_words())
+
+    def _last_words(self) -> Failure:
+        if not self._heard and self._transport is not None:
+            over_tls = self._transport.get_extra_info("ssl_object") is not None
+            hint = "a client certificate (--cert and --key)" if over_tls else "TLS (--tls)"
+            return Failure(Kind.LOST, f"the server closed the connection without a word: it may want {hint}")
+        replies = self._waiting[0].replies if self._waiting else []
+        if not self._answered and len(replies) == 1 and isinstance(replies[0], ReplyError):
+            # It turned us away before it read the first question; this only looks like an answer.
+            return _farewell(replies[0])
+        return Failure(Kind.LOST, "the server closed the connection")
 
     def drop(self, failure: Failure) -> None:
         """End the connection; whoever waits gets `failure`. Doing it twice is harmless."""

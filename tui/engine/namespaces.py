@@ -74,7 +74,7 @@ def _grow(
         while len({member[: len(path) + 1] for member, _ in members}) == 1 and len(members[0][0]) > len(path):
             path = members[0][0][: len(path) + 1]
         label = "".join(path[depth:])
-        children = () if len(members) == 1 else _grow(members, path, order)
+        children = _grow(members, path, order) if len(members[0][0]) > len(path) else ()
         branches.append(_branch(path, label, [family for _, family in members], children))
     return tuple(sorted(branches, key=order))
 

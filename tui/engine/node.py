@@ -27,7 +27,6 @@ LOST = 2.0
 FIRST_RETRY, LAST_RETRY = 0.1, 0.5
 """Seconds between attempts to reconnect; the last keeps recovery within a second of the server's return."""
 
-
 FEW = 3
 """Replies of a question that is over quickly, so that its time is mostly the way there and back."""
 

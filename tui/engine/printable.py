@@ -42,7 +42,7 @@ _INVISIBLE = re.compile(
     "\ufffc"  # object replacement
     "\U00013441\U00013442"  # Egyptian blanks
     "\U00016fe4\U0001d159"  # Khitan filler, null notehead
-    "\U0001f3fb-\U0001f3ff"  # skin tones: terminals disagree about their width
+    "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff"  # flags, skin tones: terminals disagree about their width
     "]"
 )
 """Characters that `str.isprintable` lets pass although nobody sees them, or sees them alike."""

@@ -66,6 +66,8 @@ class _Look:
     at: float
     added: int | None
     length: int
+    first_id: bytes | None
+    last_id: bytes
 
 
 class StreamList(Collector[Streams]):
@@ -86,7 +88,9 @@ class StreamList(Collector[Streams]):
             keyspace = self._survey.feed.latest
             assert keyspace is not None
             failure = await self._look(self._turn(keyspace.streams))
-            known = [self._known[key] for key in keyspace.streams if key in self._known]
+            self._known = {key: self._known[key] for key in keyspace.streams if key in self._known}
+            self._looks = {key: self._looks[key] for key in self._known if key in self._looks}
+            known = list(self._known.values())
             known.sort(key=lambda stream: (-(stream.rate or 0.0) // 1, stream.key))
             self.feed.publish(Streams(tuple(known), keyspace.seen, failure or keyspace.failure))
 
@@ -120,7 +124,8 @@ class StreamList(Collector[Streams]):
             return
         fields = _fields(stream)
         length, last_id = fields[b"length"], fields[b"last-generated-id"]
-        look = _Look(now, fields.get(b"entries-added"), length)
+        first = fields.get(b"first-entry")
+        look = _Look(now, fields.get(b"entries-added"), length, first[0] if first else None, last_id)
         rate = _rate(self._looks.get(key), look)
         self._looks[key] = look
         if isinstance(groups, ReplyError):
@@ -147,9 +152,10 @@ def _rate(before: _Look | None, after: _Look) -> float | None:
         return None
     if before.added is not None and after.added is not None:
         added = after.added - before.added
-    else:
+    elif before.last_id == after.last_id:
+        added = 0
+    elif before.first_id in {None, after.first_id}:
         added = after.length - before.length
-        if added <= 0 and after.length:
-            # Nothing came, or as much was trimmed: before 7.0 the server cannot tell the two apart.
-            return None
+    else:
+        return None  # trimmed: before 7.0 the server does not tell how many came
     return added / (after.at - before.at) if added >= 0 else None

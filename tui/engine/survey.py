@@ -35,6 +35,8 @@ KEYS_PER_S = 2000
 """Keys per second that keeping a complete picture current may read on average: a thousand keys are followed closely."""
 PASS_LEAST, PASS_MOST = 1.0, 10.0
 """Seconds between the starts of two such passes, at least and (the server's share permitting) at most."""
+REST_MOST = 2.0
+"""Seconds between two pages at most: one that took longer than its share of this waited for others, or redtop did."""
 UNAVAILABLE_REST = 0.2
 """Seconds before the same page is asked for again when the server is away."""
 REFUSED_REST = 1.0
@@ -137,9 +139,15 @@ class Pass:
         self._big: list[tuple[int, bytes, bytes]] = []
 
     @property
-    def population(self) -> int:
+    def counted(self) -> int:
         """Keys there are, as the servers count them (with those that expired and were not reaped yet)."""
         return sum(self.dbsize.values())
+
+    @property
+    def population(self) -> int:
+        """Of these, the keys this user may look at: all, unless some were refused; then an estimate."""
+        readable = self.families.pages.keys
+        return round(self.counted * readable / (readable + self.unreadable)) if self.unreadable else self.counted
 
     def take(
         self,
@@ -238,6 +246,8 @@ class Survey(Collector[Keyspace]):
         self._sized = True
         self._pass = Pass(self._shaper)
         self._complete: Keyspace | None = None
+        self._counted = 0
+        """Keys the servers counted when that pass ended."""
         self._burst_until = -math.inf
         self._published = -math.inf
         self._denied: str | None = None
@@ -259,6 +269,7 @@ class Survey(Collector[Keyspace]):
                 self._complete = None
                 continue
             self._complete = self._picture(complete=True)
+            self._counted = self._pass.counted
             self._restarted = None
             self._publish()
             if self.share < 1:
@@ -315,7 +326,9 @@ class Survey(Collector[Keyspace]):
             if isinstance(reply, ReplyError):
                 self._fail(of_reply(reply, rule))
                 return False
-        self._failure = None
+        if self._failure is not None:
+            self._failure = None
+            self._publish()  # what is shown of a complete keyspace would else say so until the next pass has ended
         self._pass.dbsize[index] = tail[0]
         self._drop_outgrown()
         if count:
@@ -329,8 +342,8 @@ class Survey(Collector[Keyspace]):
 
         That is so after a flush, a restore, or while a job fills an empty server.
         """
-        complete, now = self._complete, self._pass.population
-        if complete is not None and not 0.5 < (now + SMALL) / (complete.dbsize + SMALL) < 1.5:
+        now, then = self._pass.counted, self._counted
+        if self._complete is not None and not 0.5 < (now + SMALL) / (then + SMALL) < 1.5:
             self._complete = None
             self._burst_until = self.session.clock.now() + BURST
 
@@ -352,7 +365,7 @@ class Survey(Collector[Keyspace]):
         share = self.share if self._complete is None else self.share / FRESH
         # The way there and back costs the server nothing, so it is not counted.
         busy = max(answer.took - node.round_trip, 1e-6 * len(answer.replies))
-        await clock.sleep(busy * (1 / share - 1))
+        await clock.sleep(min(REST_MOST, busy * (1 / share - 1)))
 
     def _fail(self, failure: Failure) -> None:
         if failure != self._failure:

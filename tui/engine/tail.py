@@ -55,8 +55,8 @@ class _Follow:
     """Where the tail is in one stream."""
 
     last_id: bytes | None = None
-    seen: int = 0
-    """Entries added to the stream up to `last_id`, as the server counts them (7.0 and later)."""
+    seen: int | None = None
+    """Entries added to the stream up to `last_id`, as the server counts them; None before 7.0."""
 
 
 class Tail(Collector[TailSnapshot]):
@@ -86,7 +86,9 @@ class Tail(Collector[TailSnapshot]):
             while busy and self.feed.watched and not pace.paused:
                 failure, busy = await self._read()
                 self.feed.publish(TailSnapshot(tuple(self._entries), self.chosen, failure))
-                if busy and pace.interval > FASTEST:
+                if pace.interval <= FASTEST:
+                    break  # the next tick is soon enough
+                if busy:
                     await self.feed.shown()
                     await pace.rest(FASTEST)
 
@@ -107,64 +109,77 @@ class Tail(Collector[TailSnapshot]):
                 return answer, False
             reply = answer.replies[0]
             if isinstance(reply, ReplyError):
-                failure = of_reply(reply, "+xread")
                 if reply.code == "WRONGTYPE":
-                    self._follows.clear()
-                return failure, False
+                    await self._leave_others(list(following))
+                return of_reply(reply, "+xread"), False
             for key, entries in reply or ():
                 came = True
                 if len(entries) >= MOST:
                     behind.append(key)
                 else:
                     fresh += [(key, entry) for entry in entries]
+        for key, (entry_id, _) in fresh:
+            follow = following[key]
+            follow.last_id = entry_id
+            follow.seen = follow.seen + 1 if follow.seen is not None else None
         self._append(fresh)
         if behind:
             failure = await self._jump(behind, MOST // 3)
         return failure, came
+
+    async def _leave_others(self, keys: Sequence[bytes]) -> None:
+        """Stop following what is no stream any more: XREAD does not tell which one it was."""
+        for answer in await self.session.deployment.ask_all(exchange(*([b"TYPE", key] for key in keys))):
+            if not isinstance(answer, Failure):
+                for key, kind in zip(keys, answer.replies, strict=True):
+                    if kind not in (b"stream", b"none"):
+                        self._follows.pop(key, None)
 
     async def _jump(self, keys: Sequence[bytes], count: int) -> Failure | None:
         """Go to the newest entries of some streams, and note how many that leaves out."""
         questions: list[Sequence[bytes | int]] = []
         for key in keys:
             questions += [[b"XINFO", b"STREAM", key], [b"XREVRANGE", key, b"+", b"-", b"COUNT", count]]
+        failure = None
+        fresh: list[tuple[bytes, Reply]] = []
         for answer in await self.session.deployment.ask_all(exchange(*questions)):
             if isinstance(answer, Failure):
                 return answer
             for key, info, entries in zip(keys, answer.replies[::2], answer.replies[1::2], strict=True):
                 if isinstance(entries, ReplyError):
                     self._follows.pop(key, None)
-                    return of_reply(entries, "+xrevrange")
-                self._land(key, info, entries[::-1])
-        return None
+                    failure = of_reply(entries, "+xrevrange")
+                elif key in self._follows:
+                    fresh += [(key, entry) for entry in self._land(key, info, entries[::-1])]
+        self._append(fresh)
+        return failure
 
-    def _land(self, key: bytes, info: Reply, entries: Sequence[Reply]) -> None:
-        follow = self._follows.get(key)
-        if follow is None:
-            return
+    def _land(self, key: bytes, info: Reply, entries: Sequence[Reply]) -> Sequence[Reply]:
+        """Continue behind these newest entries; returns those not shown yet."""
+        follow = self._follows[key]
         told = dict(zip(info[::2], info[1::2], strict=True)) if isinstance(info, list) else {}
         added = told.get(b"entries-added")
         if follow.last_id is not None:
             first = follow.last_id
             entries = [entry for entry in entries if _order(entry[0]) > _order(first)]
-            skipped = max(0, added - follow.seen - len(entries)) if added is not None and follow.seen else None
+            skipped = None
+            if added is not None and follow.seen is not None and added >= follow.seen + len(entries):
+                skipped = added - follow.seen - len(entries)
             if skipped != 0:
                 self._add(Entry(self._number + 1, key, None, (), skipped))
-        self._append([(key, entry) for entry in entries])
         follow.last_id = entries[-1][0] if entries else told.get(b"last-generated-id", b"0-0")
-        follow.seen = added or 0
+        follow.seen = added
+        return entries
 
     def _append(self, fresh: list[tuple[bytes, Reply]]) -> None:
         """Add entries of several streams in the order of their ids, which are times unless somebody chose otherwise."""
         fresh.sort(key=lambda item: _order(item[1][0]))
         for key, (entry_id, values) in fresh:
-            follow = self._follows.get(key)
-            if follow is None:
+            if key not in self._follows:
                 continue
             words = [value[:VALUE_CUT] for value in values or ()]
             fields = tuple(zip(words[::2], words[1::2], strict=True))
             self._add(Entry(self._number + 1, key, entry_id, fields))
-            follow.last_id = entry_id
-            follow.seen += 1
 
     def _add(self, entry: Entry) -> None:
         self._number = entry.number

@@ -33,10 +33,10 @@ def columns(keys: int) -> tuple[Column, ...]:
         Column("family", least=24),
         Column("keys", keys, "right", priority=9),
         Column("share", SHARE_WIDTH, "left", priority=3),
-        Column("bytes", 5, "right", priority=7),
+        Column("bytes", 6, "right", priority=7),
         Column("type", 6, "left", priority=5),
         Column("TTL", 7, "right", priority=4),
-        Column("no TTL", 6, "right", priority=8),
+        Column("no TTL", 7, "right", priority=8),
     )
 
 
