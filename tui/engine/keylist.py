@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from tui.engine.commands import KeyQuestions, Reply
+from tui.engine.commands import KeyQuestions, Reply, exchange
 from tui.engine.deployment import Deployment
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.feed import Feed
@@ -56,10 +56,19 @@ class Chosen:
         return cls(delimiter, tuple(parts), whole=True)
 
     @classmethod
-    def branch(cls, path: Sequence[str], shape: Sequence[str]) -> Chosen:
-        """Choose by the path of a `namespaces.Branch` and the shape of any family below it."""
-        delimiter, *parts = (parse_printable(part) for part in shape)
-        return cls(delimiter, tuple(parts[: len(path)]), whole=len(path) == len(parts) and path[-1] == shape[-1])
+    def branch(cls, path: Sequence[str], families: Iterable[Sequence[str]]) -> Chosen | None:
+        """Choose by the path of a `namespaces.Branch`; None when no family hangs from it any more."""
+        for delimiter, *parts in families:
+            steps = (*(part + delimiter for part in parts[:-1]), parts[-1])
+            if steps[: len(path)] == tuple(path):
+                above = tuple(parse_printable(part) for part in parts[: len(path)])
+                return cls(parse_printable(delimiter), above, whole=len(path) == len(parts))
+        return None
+
+    @property
+    def shape(self) -> Shape:
+        """The parts behind their delimiter."""
+        return (self.delimiter, *self.parts)
 
     @property
     def prefix(self) -> bytes:
@@ -83,9 +92,9 @@ class Chosen:
 
 
 def _before_placeholder(part: bytes) -> bytes:
-    """Return the literal beginning of a part that holds a placeholder."""
-    at = next(at for at in range(len(part)) if part[at : at + 1] == b"{" and not has_placeholder(part[:at] + b"{"))
-    while has_placeholder(part[at + 1 :]) and not has_placeholder(part[at : part.find(b"}", at) + 1]):
+    """Return what stands before the first placeholder of a part that holds one."""
+    at = part.find(b"{")
+    while not has_placeholder(part[at : part.find(b"}", at) + 1]):
         at = part.find(b"{", at + 1)
     return part[:at]
 
@@ -167,7 +176,7 @@ class KeyList:
         self.feed: Feed[Listing] = Feed()
         delimiter = session.options.delimiter
         self._shaper = Shaper(delimiter.encode() if delimiter else None)
-        self._shapes = Shapes((tuple(parse_printable(part) for part in shape) for shape in families))
+        self._shapes = Shapes(tuple(parse_printable(part) for part in shape) for shape in families)
         self._generation = 0
         self._questions = KeyQuestions(memory=True)
         self._count = LEAST_COUNT
@@ -245,9 +254,10 @@ class KeyList:
 
     async def _ask(self, node: Node, *commands: Sequence[bytes | int]) -> Answer | None:
         """Ask for a page; None when it has to be asked for again."""
-        answer = await ask(self.session.deployment, *commands, node=node)
-        if isinstance(answer, Failure):
-            await self._failed(answer)
+        try:
+            answer = await node.ask(exchange(*commands))
+        except Unavailable as error:
+            await self._failed(error.failure)
             return None
         for reply, rule in zip(answer.replies, ("+dbsize", "+scan"), strict=True):
             if isinstance(reply, ReplyError):
@@ -266,14 +276,10 @@ class KeyList:
 
     def _take(self, keys: Sequence[bytes]) -> None:
         shape_of, belongs = self._shaper.shape_of, self._shapes.belongs
+        chosen, whole = self.chosen.shape, self.chosen.whole
         for key in keys:
-            if self._full is None and key not in self._seen and belongs(shape_of(key), self.chosen_shape, self.chosen.whole):
+            if self._full is None and key not in self._seen and belongs(shape_of(key), chosen, whole):
                 self._keep(key)
-
-    @property
-    def chosen_shape(self) -> Shape:
-        """The chosen parts behind their delimiter."""
-        return (self.chosen.delimiter, *self.chosen.parts)
 
     def _keep(self, key: bytes) -> None:
         self._keys.append(key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import re
 import zlib
 from collections.abc import Callable
@@ -16,6 +15,8 @@ MOST_BYTES = 256 * 1024
 """Bytes taken out of a compressed value: four times what is read of one; a kilobyte may hold a gigabyte of zeros."""
 _CHUNK = 4096
 """Bytes fed to a decompressor at once: what came before a damaged place is kept."""
+_SIP = 64
+"""Bytes fed to `zstandard` at once: it knows no limit, and one block of four bytes can hold 128 KB."""
 
 _GZIP = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -174,7 +175,10 @@ def _by_python(library: Any, data: bytes) -> tuple[bytes, bool]:
 
 
 def _by_zstandard(library: Any, data: bytes) -> tuple[bytes, bool]:
-    source = io.BytesIO(data)
-    with library.ZstdDecompressor().stream_reader(source) as reader:
-        inside: bytes = reader.read(MOST_BYTES)
-        return inside, len(inside) < MOST_BYTES and not reader.read(1)
+    machine = library.ZstdDecompressor().decompressobj()
+    inside = bytearray()
+    for start in range(0, len(data), _SIP):
+        inside += machine.decompress(data[start : start + _SIP])
+        if machine.eof or len(inside) >= MOST_BYTES:
+            break
+    return bytes(inside[:MOST_BYTES]), machine.eof and len(inside) <= MOST_BYTES

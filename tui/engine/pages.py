@@ -335,7 +335,9 @@ class _List(_Reader):
 
     def _far_note(self) -> str:
         where = "either end" if self._from_both_ends else "its beginning"
-        return f"not read: the server would have to walk there; this list can be read up to {self._reach():,} from {where}"
+        return (
+            f"not read: the server would have to walk there; this list can be read up to {self._reach():,} from {where}"
+        )
 
 
 class _Sorted(_Reader):

@@ -100,7 +100,9 @@ class Tail(Collector[TailSnapshot]):
         if failure is not None or not following:
             return failure, bool(new)
         ids = [follow.last_id or b"$" for follow in following.values()]
-        read = exchange([b"XREAD", b"COUNT", MOST, b"STREAMS", *following, *ids])
+        # TYPE tells which streams are gone: reading those counts as misses, which must not look like the application's.
+        kinds = ([b"TYPE", key] for key in following)
+        read = exchange([b"XREAD", b"COUNT", MOST, b"STREAMS", *following, *ids], *kinds)
         came = bool(new)
         behind: list[bytes] = []
         fresh: list[tuple[bytes, Reply]] = []
