@@ -16,11 +16,12 @@ from rich.text import Text
 
 from tui.engine.failure import Failure
 from tui.engine.feed import Feed
+from tui.engine.keyspace import Keyspace
 from tui.engine.namespaces import tree
 from tui.engine.printable import printable
 from tui.engine.session import Options, Session
 from tui.engine.streams import StreamList, Streams
-from tui.engine.survey import Keyspace, Survey
+from tui.engine.survey import Survey
 from tui.engine.vitals import Pulse, Vitals
 from tui.settings import Settings
 from tui.units import count, duration, percent, plus_minus, rate, size

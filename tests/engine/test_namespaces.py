@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.engine.keyshape import Shaper
+from tui.engine.keyspace import Family
 from tui.engine.namespaces import ORDERS, Branch, tree
 from tui.engine.printable import printable
-from tui.engine.survey import Family
 
 
 def family(

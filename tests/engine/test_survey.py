@@ -15,8 +15,9 @@ from tests.conftest import Open, Until
 from tests.servers import HOST, Server
 from tui.engine.address import Address
 from tui.engine.families import TTL_BOUNDS_MS
+from tui.engine.keyspace import Family, Keyspace
 from tui.engine.session import Session
-from tui.engine.survey import PAGE, Family, Keyspace, Survey
+from tui.engine.survey import PAGE, Survey
 
 Command = tuple[str | bytes | int, ...]
 

@@ -92,7 +92,7 @@ def test_raw_terminal_commands_inside_json_become_visible() -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-        _nested := lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     )
 )
 def test_what_is_drawn_of_json_is_the_same_json(value: Any) -> None:

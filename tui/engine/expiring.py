@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tui.engine.commands import Exchange, exchange
 from tui.engine.failure import Failure
+from tui.engine.keyspace import Keyspace, Soon
 from tui.engine.session import Collector, Session
-from tui.engine.survey import Keyspace, Soon, Survey
+from tui.engine.survey import Survey
 
 ASKED = 12
 """Keys whose TTL is asked for at every tick: what a pane can show."""

@@ -105,6 +105,8 @@ REST = b"{rest}"
 _PLACEHOLDERS = frozenset({*_PLACEHOLDER.values(), ID, REST})
 _HOLDS_ONE = re.compile(b"|".join(map(re.escape, _PLACEHOLDERS))).search
 _ALL_HEX = re.compile(_HEX + rb"{16,}").fullmatch
+_HEX_SIZES = frozenset({32, 40, 64})
+"""Lengths of MD5, SHA-1 and SHA-256 in hexadecimal, of UUIDs without dashes and of most random ids."""
 _UUID = re.compile(_HEX + rb"{8}(?:-" + _HEX + rb"{4}){3}-" + _HEX + rb"{12}").fullmatch
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}").fullmatch
 _SPANNING = re.compile(rb"https?|\d{4}-\d\d-\d\dT\d\d|20\d{6}").fullmatch
@@ -141,29 +143,36 @@ class Shaper:
         """
         if len(key) > MAX_KEY:
             return (*self.shape_of(key[:MAX_KEY])[:-1], REST)  # its last part goes on, so nobody knows what it is
-        delimiter = self._delimiter or next((mark for mark in _DELIMITERS if mark in key), b":")
+        delimiter = self._delimiter or (b":" if b":" in key else _delimiter_of(key))
         parts = key.split(delimiter)
         if len(parts) > 7 or b"::" in key:
             return self._whole(key, delimiter)  # room for an IPv6 address
         if delimiter not in _CLEAN and (delimiter != b"." or _DOTTED(key)):
             return self._whole(key, delimiter)
-        words = self._words
+        known = self._words.get
         shape = [delimiter]
         for part in parts:
-            known = words.get(part)
-            if known is None:
-                known = b"{int}" if part.isdigit() and len(part) < 8 else self._look_closer(part)
-                if not known:
-                    return self._whole(key, delimiter)
-            shape.append(known)
+            # This runs for every key there is: the commonest ids are told here, without another call.
+            name = known(part)
+            if name is None:
+                size = len(part)
+                if size < 8 and part.isdigit():
+                    name = b"{int}"
+                elif size in _HEX_SIZES and _ALL_HEX(part):
+                    name = b"{hex}"
+                elif size == 36 and _UUID(part):
+                    name = b"{uuid}"
+                else:
+                    name = self._look_closer(part)
+                    if not name:
+                        return self._whole(key, delimiter)
+            shape.append(name)
         return tuple(shape)
 
     def _look_closer(self, part: bytes) -> bytes:
         """Return the part's shape, or nothing when an id may reach over the delimiter (URL, time of day)."""
-        if len(part) in {32, 40, 64} and _ALL_HEX(part):
-            return b"{hex}"
-        if len(part) == 36 and _UUID(part):
-            return b"{uuid}"
+        if part[:1] == b"{" and part[-1:] == b"}" and len(part) < 9 and part[1:-1].isdigit():
+            return b"{{int}}"
         if _SPANNING(part):
             return b""
         if len(part) >= 16 and _BASE64(part) and _is_random(part):
@@ -180,6 +189,10 @@ class Shaper:
         if len(parts) == 1:
             delimiter = self._delimiter or _DELIMITERS[0]  # one that was inside the id says nothing
         return (delimiter, *parts)
+
+
+def _delimiter_of(key: bytes) -> bytes:
+    return next((mark for mark in _DELIMITERS if mark in key), b":")
 
 
 def _placeholder(match: re.Match[bytes]) -> bytes:

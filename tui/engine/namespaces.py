@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tui.engine.survey import Family
+from tui.engine.keyspace import Family
 
 Path = tuple[str, ...]
 """Parts from the root, each with the delimiter that ends it: a stable name of a branch."""

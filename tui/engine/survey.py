@@ -9,20 +9,17 @@ complete the next one begins, more gently still: staying current is worth less t
 from __future__ import annotations
 
 import asyncio
-import heapq
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from dataclasses import replace
 
 from tui.engine.commands import Exchange, KeyQuestions, Reply
-from tui.engine.estimate import Pages, error_of
 from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
-from tui.engine.families import Families, Tally
-from tui.engine.keyshape import Shape, Shaper, has_placeholder
+from tui.engine.keyshape import Shaper
+from tui.engine.keyspace import Keyspace, family_of
 from tui.engine.link import Answer
 from tui.engine.node import Node
-from tui.engine.printable import printable
+from tui.engine.onepass import Pass
 from tui.engine.session import Collector, Session
 
 PAGE = 200
@@ -43,190 +40,6 @@ REFUSED_REST = 1.0
 """Seconds before asking again when the server answers with an error (loading, no permission)."""
 SMALL = 200
 """Keys that may come or go without making it another keyspace."""
-KEPT_STREAMS = 2000
-"""Streams remembered."""
-KEPT_SOON = 500
-"""Keys remembered that expire soonest: enough to stay ahead of the clock until the next pass."""
-KEPT_BIG = 20
-"""Keys remembered that take the most memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Keys of one shape, scaled up to the whole keyspace."""
-
-    shape: tuple[str, ...]
-    """Safe text: the delimiter, then the parts."""
-    keys: int
-    keys_error: float
-    """Half-width of the 95 % interval; 0 when counted, infinite when nothing can be said yet."""
-    bytes: int | None
-    """None when the server does not tell (no permission for MEMORY USAGE)."""
-    bytes_error: float
-    types: tuple[tuple[str, float], ...]
-    """(type, share of the family), most frequent first."""
-    no_ttl: float
-    """Share of the family without a TTL, 0 to 1."""
-    ttl_mean: float | None
-    """Seconds, of the keys that have one."""
-    ttl_max: float | None
-
-    @property
-    def pattern(self) -> str:
-        """The whole pattern as a person writes it."""
-        return self.shape[0].join(self.shape[1:])
-
-
-@dataclass(frozen=True, slots=True)
-class BigKey:
-    """One of the keys that take the most memory."""
-
-    key: bytes
-    kind: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Soon:
-    """A key that expires, and when (wall-clock seconds)."""
-
-    at: float
-    key: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Keyspace:
-    """What is known of the keyspace."""
-
-    families: tuple[Family, ...]
-    """Biggest first."""
-    dbsize: int
-    scanned: int
-    """Keys read in the pass that this picture shows."""
-    complete: bool
-    finished_at: float | None
-    """Wall-clock seconds when the pass shown was completed."""
-    ttl_buckets: tuple[int, ...]
-    """Keys (scaled up) by remaining TTL; bounds in `families.TTL_BOUNDS_MS`."""
-    no_ttl: int
-    """Keys (scaled up) without TTL."""
-    streams: tuple[bytes, ...]
-    soonest: tuple[Soon, ...]
-    """Keys seen to expire next, soonest first."""
-    biggest: tuple[BigKey, ...]
-    denied: str | None = None
-    """What is left out for want of a permission: a sentence that names the ACL rule."""
-    restarted: str | None = None
-    """Why the pass had to start again, if it had to."""
-    failure: Failure | None = None
-
-    @property
-    def seen(self) -> float:
-        """The fraction of the keyspace this picture rests on, 0 to 1."""
-        return 1.0 if self.complete else min(1.0, self.scanned / self.dbsize) if self.dbsize else 0.0
-
-
-class Pass:
-    """One scan from end to end over all nodes; bounded memory whatever it reads."""
-
-    def __init__(self, shaper: Shaper) -> None:
-        self.families = Families(shaper)
-        self.dbsize: dict[int, int] = {}
-        self.streams: dict[bytes, None] = {}
-        self.unreadable = 0
-        """Keys skipped because this user may not look at them."""
-        self._soon: list[tuple[float, bytes]] = []
-        self._big: list[tuple[int, bytes, bytes]] = []
-
-    @property
-    def counted(self) -> int:
-        """Keys there are, as the servers count them (with those that expired and were not reaped yet)."""
-        return sum(self.dbsize.values())
-
-    @property
-    def population(self) -> int:
-        """Of these, the keys this user may look at: all, unless some were refused; then an estimate."""
-        readable = self.families.pages.keys
-        return round(self.counted * readable / (readable + self.unreadable)) if self.unreadable else self.counted
-
-    def take(
-        self,
-        keys: Sequence[bytes],
-        types: Sequence[Reply],
-        ttls: Sequence[Reply],
-        sizes: Sequence[Reply],
-        wall: float,
-    ) -> None:
-        """Fold one page of keys with the replies about them; keys that are gone by now are left out."""
-        page = Page(keys, types, ttls, sizes)
-        if not page.is_whole():
-            self.unreadable += sum(isinstance(kind, ReplyError) for kind in types)
-            page = page.without_gone()
-        if page.keys:
-            self.families.add_page(*page)
-            self._remember(page, wall)
-
-    def _remember(self, page: Page, wall: float) -> None:
-        """Keep the few keys worth naming: streams, those that expire soonest, the biggest."""
-        keys, types, ttls, sizes = page
-        if b"stream" in types and len(self.streams) < KEPT_STREAMS:
-            self.streams.update((key, None) for key, kind in zip(keys, types, strict=True) if kind == b"stream")
-        full = len(self._soon) == KEPT_SOON
-        limit = (-self._soon[0][0] - wall) * 1000 if full else math.inf
-        for ttl, key in [pair for pair in zip(ttls, keys, strict=True) if 0 <= pair[0] < limit]:
-            _push(self._soon, (-(wall + ttl / 1000), key), KEPT_SOON)
-        floor = self._big[0][0] if len(self._big) == KEPT_BIG else 0
-        if max(sizes) > floor:
-            for key, kind, size in zip(keys, types, sizes, strict=True):
-                if size > floor:
-                    _push(self._big, (size, key, kind), KEPT_BIG)
-
-    def soonest(self) -> tuple[Soon, ...]:
-        """Return the keys seen that expire next."""
-        return tuple(Soon(-when, key) for when, key in sorted(self._soon, reverse=True))
-
-    def biggest(self) -> tuple[BigKey, ...]:
-        """Return the biggest keys seen, biggest first."""
-        return tuple(BigKey(key, printable(kind), size) for size, key, kind in sorted(self._big, reverse=True))
-
-
-class Page(NamedTuple):
-    """What was answered about some keys, in the same order."""
-
-    keys: Sequence[bytes]
-    types: Sequence[Reply]
-    ttls_ms: Sequence[Reply]
-    sizes: Sequence[Reply]
-
-    def is_whole(self) -> bool:
-        """Whether every key was still there and may be read; checked at the speed of C, as it nearly always holds."""
-        kinds = set(self.types)
-        return (
-            b"none" not in kinds
-            and set(map(type, kinds)) == {bytes}
-            and set(map(type, self.ttls_ms)) == set(map(type, self.sizes)) == {int}
-            and -2 not in self.ttls_ms
-        )
-
-    def without_gone(self) -> Page:
-        """Leave out keys that vanished since they were listed, and those this user may not read."""
-        rows = [
-            (key, kind, ttl, size if type(size) is int else 0)
-            for key, kind, ttl, size in zip(*self, strict=True)
-            if type(ttl) is int and ttl != -2 and type(kind) is bytes and kind != b"none"
-        ]
-        return Page(*zip(*rows, strict=True)) if rows else Page((), (), (), ())
-
-
-Item = TypeVar("Item", bound=tuple[object, ...])
-
-
-def _push(heap: list[Item], item: Item, most: int) -> None:
-    """Put an item on a min-heap that keeps the `most` largest."""
-    if len(heap) < most:
-        heapq.heappush(heap, item)
-    else:
-        heapq.heappushpop(heap, item)
 
 
 class Restart(Exception):  # noqa: N818 - not an error: the pass just begins again
@@ -392,7 +205,7 @@ class Survey(Collector[Keyspace]):
         scale = population / pages.keys if pages.keys else 0.0
         total = current.families.total()
         families = [
-            _family(shape, tally, pages, population, sized=self._sized)
+            family_of(shape, tally, pages, population, sized=self._sized)
             for shape, tally in current.families.folded().items()
         ]
         families.sort(key=lambda family: (-family.keys, family.shape))
@@ -413,21 +226,3 @@ class Survey(Collector[Keyspace]):
             denied=denied,
             restarted=self._restarted,
         )
-
-
-def _family(shape: Shape, tally: Tally, pages: Pages, population: int, *, sized: bool) -> Family:
-    if not any(has_placeholder(part) for part in shape[1:]):
-        population = pages.keys  # not a family but one key, by its own name: nothing to scale up
-    scale = population / pages.keys
-    with_ttl = tally.keys - tally.no_ttl
-    return Family(
-        shape=tuple(printable(part) for part in shape),
-        keys=round(tally.keys * scale),
-        keys_error=error_of(tally.keys, tally.spread, pages, population),
-        bytes=round(tally.size * scale) if sized else None,
-        bytes_error=error_of(tally.size, tally.byte_spread, pages, population),
-        types=tuple((printable(kind), count / tally.keys) for kind, count in tally.types.most_common()),
-        no_ttl=tally.no_ttl / tally.keys,
-        ttl_mean=tally.ttl_sum_ms / 1000 / with_ttl if with_ttl else None,
-        ttl_max=tally.ttl_max_ms / 1000 if with_ttl else None,
-    )

@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from tui.engine.keyspace import Keyspace
 from tui.engine.namespaces import ORDERS, Branch, Path, tree
 from tui.engine.session import Session
-from tui.engine.survey import Keyspace, Survey
+from tui.engine.survey import Survey
 from tui.panes.base import Pane
 from tui.units import ago, count, duration, percent, plus_minus, size
 from widgets.spark import bar

@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from tui.engine.expiring import Expiries, Expiring
+from tui.engine.keyspace import Family, Keyspace
 from tui.engine.printable import printable
-from tui.engine.survey import Family, Keyspace
 from tui.panes.base import Pane
 from tui.units import count, duration, percent
 from widgets.histogram import Bar, Histogram

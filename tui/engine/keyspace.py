@@ -1,0 +1,105 @@
+"""A picture of the keyspace: frozen values, whoever took it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.engine.estimate import Pages, error_of
+from tui.engine.failure import Failure
+from tui.engine.families import Tally
+from tui.engine.keyshape import Shape, has_placeholder
+from tui.engine.printable import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Keys of one shape, scaled up to the whole keyspace."""
+
+    shape: tuple[str, ...]
+    """Safe text: the delimiter, then the parts."""
+    keys: int
+    keys_error: float
+    """Half-width of the 95 % interval; 0 when counted, infinite when nothing can be said yet."""
+    bytes: int | None
+    """None when the server does not tell (no permission for MEMORY USAGE)."""
+    bytes_error: float
+    types: tuple[tuple[str, float], ...]
+    """(type, share of the family), most frequent first."""
+    no_ttl: float
+    """Share of the family without a TTL, 0 to 1."""
+    ttl_mean: float | None
+    """Seconds, of the keys that have one."""
+    ttl_max: float | None
+
+    @property
+    def pattern(self) -> str:
+        """The whole pattern as a person writes it."""
+        return self.shape[0].join(self.shape[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class BigKey:
+    """One of the keys that take the most memory."""
+
+    key: bytes
+    kind: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """A key that expires, and when (wall-clock seconds)."""
+
+    at: float
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keyspace:
+    """What is known of the keyspace."""
+
+    families: tuple[Family, ...]
+    """Biggest first."""
+    dbsize: int
+    scanned: int
+    """Keys read in the pass that this picture shows."""
+    complete: bool
+    finished_at: float | None
+    """Wall-clock seconds when the pass shown was completed."""
+    ttl_buckets: tuple[int, ...]
+    """Keys (scaled up) by remaining TTL; bounds in `families.TTL_BOUNDS_MS`."""
+    no_ttl: int
+    """Keys (scaled up) without TTL."""
+    streams: tuple[bytes, ...]
+    soonest: tuple[Soon, ...]
+    """Keys seen to expire next, soonest first."""
+    biggest: tuple[BigKey, ...]
+    denied: str | None = None
+    """What is left out for want of a permission: a sentence that names the ACL rule."""
+    restarted: str | None = None
+    """Why the pass had to start again, if it had to."""
+    failure: Failure | None = None
+
+    @property
+    def seen(self) -> float:
+        """The fraction of the keyspace this picture rests on, 0 to 1."""
+        return 1.0 if self.complete else min(1.0, self.scanned / self.dbsize) if self.dbsize else 0.0
+
+
+def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, sized: bool) -> Family:
+    """Scale up what was counted of one shape to a keyspace of `population` keys."""
+    if not any(has_placeholder(part) for part in shape[1:]):
+        population = pages.keys  # not a family but one key, by its own name: nothing to scale up
+    scale = population / pages.keys
+    with_ttl = tally.keys - tally.no_ttl
+    return Family(
+        shape=tuple(printable(part) for part in shape),
+        keys=round(tally.keys * scale),
+        keys_error=error_of(tally.keys, tally.spread, pages, population),
+        bytes=round(tally.size * scale) if sized else None,
+        bytes_error=error_of(tally.size, tally.byte_spread, pages, population),
+        types=tuple((printable(kind), count / tally.keys) for kind, count in tally.types.most_common()),
+        no_ttl=tally.no_ttl / tally.keys,
+        ttl_mean=tally.ttl_sum_ms / 1000 / with_ttl if with_ttl else None,
+        ttl_max=tally.ttl_max_ms / 1000 if with_ttl else None,
+    )

@@ -1,0 +1,125 @@
+"""One scan of the keyspace from end to end, in bounded memory whatever it reads."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from tui.engine.commands import Reply
+from tui.engine.failure import ReplyError
+from tui.engine.families import Families
+from tui.engine.keyshape import Shaper
+from tui.engine.keyspace import BigKey, Soon
+from tui.engine.printable import printable
+
+KEPT_STREAMS = 2000
+"""Streams remembered."""
+KEPT_SOON = 500
+"""Keys remembered that expire soonest: enough to stay ahead of the clock until the next pass."""
+KEPT_BIG = 20
+"""Keys remembered that take the most memory."""
+
+
+class Pass:
+    """One scan from end to end over all nodes; bounded memory whatever it reads."""
+
+    def __init__(self, shaper: Shaper) -> None:
+        self.families = Families(shaper)
+        self.dbsize: dict[int, int] = {}
+        self.streams: dict[bytes, None] = {}
+        self.unreadable = 0
+        """Keys skipped because this user may not look at them."""
+        self._soon: list[tuple[float, bytes]] = []
+        self._big: list[tuple[int, bytes, bytes]] = []
+
+    @property
+    def counted(self) -> int:
+        """Keys there are, as the servers count them (with those that expired and were not reaped yet)."""
+        return sum(self.dbsize.values())
+
+    @property
+    def population(self) -> int:
+        """Of these, the keys this user may look at: all, unless some were refused; then an estimate."""
+        readable = self.families.pages.keys
+        return round(self.counted * readable / (readable + self.unreadable)) if self.unreadable else self.counted
+
+    def take(
+        self,
+        keys: Sequence[bytes],
+        types: Sequence[Reply],
+        ttls: Sequence[Reply],
+        sizes: Sequence[Reply],
+        wall: float,
+    ) -> None:
+        """Fold one page of keys with the replies about them; keys that are gone by now are left out."""
+        page = Page(keys, types, ttls, sizes)
+        if not page.is_whole():
+            self.unreadable += sum(isinstance(kind, ReplyError) for kind in types)
+            page = page.without_gone()
+        if page.keys:
+            self.families.add_page(*page)
+            self._remember(page, wall)
+
+    def _remember(self, page: Page, wall: float) -> None:
+        """Keep the few keys worth naming: streams, those that expire soonest, the biggest."""
+        keys, types, ttls, sizes = page
+        if b"stream" in types and len(self.streams) < KEPT_STREAMS:
+            self.streams.update((key, None) for key, kind in zip(keys, types, strict=True) if kind == b"stream")
+        full = len(self._soon) == KEPT_SOON
+        limit = (-self._soon[0][0] - wall) * 1000 if full else math.inf
+        for ttl, key in [pair for pair in zip(ttls, keys, strict=True) if 0 <= pair[0] < limit]:
+            _push(self._soon, (-(wall + ttl / 1000), key), KEPT_SOON)
+        floor = self._big[0][0] if len(self._big) == KEPT_BIG else 0
+        if max(sizes) > floor:
+            for key, kind, size in zip(keys, types, sizes, strict=True):
+                if size > floor:
+                    _push(self._big, (size, key, kind), KEPT_BIG)
+
+    def soonest(self) -> tuple[Soon, ...]:
+        """Return the keys seen that expire next."""
+        return tuple(Soon(-when, key) for when, key in sorted(self._soon, reverse=True))
+
+    def biggest(self) -> tuple[BigKey, ...]:
+        """Return the biggest keys seen, biggest first."""
+        return tuple(BigKey(key, printable(kind), size) for size, key, kind in sorted(self._big, reverse=True))
+
+
+class Page(NamedTuple):
+    """What was answered about some keys, in the same order."""
+
+    keys: Sequence[bytes]
+    types: Sequence[Reply]
+    ttls_ms: Sequence[Reply]
+    sizes: Sequence[Reply]
+
+    def is_whole(self) -> bool:
+        """Whether every key was still there and may be read; checked at the speed of C, as it nearly always holds."""
+        kinds = set(self.types)
+        return (
+            b"none" not in kinds
+            and set(map(type, kinds)) == {bytes}
+            and set(map(type, self.ttls_ms)) == set(map(type, self.sizes)) == {int}
+            and -2 not in self.ttls_ms
+        )
+
+    def without_gone(self) -> Page:
+        """Leave out keys that vanished since they were listed, and those this user may not read."""
+        rows = [
+            (key, kind, ttl, size if type(size) is int else 0)
+            for key, kind, ttl, size in zip(*self, strict=True)
+            if type(ttl) is int and ttl != -2 and type(kind) is bytes and kind != b"none"
+        ]
+        return Page(*zip(*rows, strict=True)) if rows else Page((), (), (), ())
+
+
+Item = TypeVar("Item", bound=tuple[object, ...])
+
+
+def _push(heap: list[Item], item: Item, most: int) -> None:
+    """Put an item on a min-heap that keeps the `most` largest."""
+    if len(heap) < most:
+        heapq.heappush(heap, item)
+    else:
+        heapq.heappushpop(heap, item)
