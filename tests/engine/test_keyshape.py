@@ -282,3 +282,24 @@ def test_a_key_has_the_same_shape_whatever_was_seen_before(keys: list[bytes], de
     for key in keys:
         used.shape_of(key)
     assert [used.shape_of(key) for key in keys] == [Shaper(delimiter).shape_of(key) for key in keys]
+
+
+PARTS = st.one_of(
+    st.sampled_from([b"user", b"session", b"profile", b"http", b"cafe", b"1", b"20261120", b"07", b"", b"{7}", b"a.b"]),
+    st.integers(0, 10**12).map(lambda number: str(number).encode()),
+    st.binary(min_size=16, max_size=16).map(lambda data: data.hex().encode()),
+    st.binary(min_size=3, max_size=4).map(lambda data: data.hex().encode()),
+    st.uuids().map(lambda value: str(value).encode()),
+)
+
+
+@given(st.lists(st.lists(PARTS, min_size=1, max_size=6).map(b":".join), min_size=1, max_size=6))
+def test_shapes_met_often_are_found_quickly_and_stay_what_they_were(keys: list[bytes]) -> None:
+    practised = Shaper()
+    for _ in range(70):
+        for key in keys:
+            practised.shape_of(key)
+    for key in keys:
+        assert practised.shape_of(key) == Shaper().shape_of(key)
+        for other in (key.replace(b"a", b"g"), key + b"0", key[:-1], key + b":x", key.upper()):
+            assert practised.shape_of(other) == Shaper().shape_of(other), other

@@ -17,7 +17,7 @@ from tui.engine.address import Address
 from tui.engine.families import TTL_BOUNDS_MS
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.session import Session
-from tui.engine.survey import PAGE, Survey
+from tui.engine.survey import FAST_PAGE, Survey
 
 Command = tuple[str | bytes | int, ...]
 
@@ -295,7 +295,7 @@ async def test_without_memory_there_are_counts_and_the_rule_that_is_missing(
     assert {family.pattern: family.keys for family in keyspace.families} == truth
     assert all(family.bytes is None for family in keyspace.families)
     assert "+memory|usage" in (keyspace.denied or "")
-    assert session.deployment.footprint.calls["memory|usage"] <= 4 * PAGE, "what is refused is not asked again"
+    assert session.deployment.footprint.calls["memory|usage"] <= 3 * FAST_PAGE, "what is refused is not asked again"
 
 
 async def test_without_scan_the_failure_names_the_rule_and_goes_when_it_is_granted(

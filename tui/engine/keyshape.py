@@ -11,6 +11,7 @@ names, say) is found out from many keys in `families`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 MAX_KEY = 512
@@ -130,6 +131,7 @@ class Shaper:
     def __init__(self, delimiter: bytes | None = None) -> None:
         self._delimiter = delimiter
         self._words: dict[bytes, bytes] = {b"": b""}
+        self._quick = QuickShapes() if delimiter in {None, b":"} else None
 
     def shape_of(self, key: bytes) -> Shape:
         """Replace what looks like an id by its placeholder and cut at the delimiter.
@@ -141,6 +143,17 @@ class Shaper:
         >>> Shaper().shape_of(b"app/cache/9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d")
         (b'/', b'app', b'cache', b'{uuid}')
         """
+        quick = self._quick
+        if quick is not None:
+            known = quick.find(key)
+            if known is not None:
+                return known
+        shape = self._shape_of(key)
+        if quick is not None:
+            quick.learn(shape)
+        return shape
+
+    def _shape_of(self, key: bytes) -> Shape:
         if len(key) > MAX_KEY:
             return (*self.shape_of(key[:MAX_KEY])[:-1], REST)  # its last part goes on, so nobody knows what it is
         delimiter = self._delimiter or (b":" if b":" in key else _delimiter_of(key))
@@ -189,6 +202,65 @@ class Shaper:
         if len(parts) == 1:
             delimiter = self._delimiter or _DELIMITERS[0]  # one that was inside the id says nothing
         return (delimiter, *parts)
+
+
+_QUICK_PARTS = {
+    b"{int}": rb"[0-9]{1,7}",
+    b"{hex}": b"(?:" + b"|".join(_HEX + b"{%d}" % size for size in sorted(_HEX_SIZES)) + b")",
+    b"{uuid}": _HEX + rb"{8}(?:-" + _HEX + rb"{4}){3}-" + _HEX + rb"{12}",
+}
+"""Ids that are told by their letters and length alone, whatever stands beside them."""
+_QUICK_FROM = 64
+"""Times a shape is met before it is looked for first: compiling takes as long as a thousand keys."""
+_QUICK_MOST = 12
+"""Shapes looked for per namespace: they are tried one after the other."""
+
+
+class QuickShapes:
+    """Shapes met often, by the first part of the key: one regular expression tells most keys of a big keyspace.
+
+    It knows only shapes that a key has exactly when the expression fits, so it never changes what the answer is.
+    """
+
+    def __init__(self) -> None:
+        self._met: dict[Shape, int] = {}
+        self._finders: dict[bytes, tuple[Callable[[bytes], re.Match[bytes] | None], list[Shape]]] = {}
+
+    def find(self, key: bytes) -> Shape | None:
+        """Return the shape of a key, when it is one of those."""
+        finder = self._finders.get(key[: key.find(b":")])
+        if finder is None:
+            return None
+        match = finder[0](key)
+        return None if match is None else finder[1][match.lastindex or 0]
+
+    def learn(self, shape: Shape) -> None:
+        """Take note of a shape that had to be found out."""
+        met = self._met.get(shape, 0) + 1
+        if len(self._met) < _WORDS_KEPT or met > 1:
+            self._met[shape] = met
+        if met == _QUICK_FROM and _is_quick(shape):
+            shapes: list[Shape] = self._finders[shape[1]][1] if shape[1] in self._finders else [()]
+            if len(shapes) <= _QUICK_MOST:
+                shapes.append(shape)
+                tails = (b"(" + b":".join(map(_quick_part, known[2:])) + b")" for known in shapes[1:])
+                pattern = re.escape(shape[1]) + b":(?:" + b"|".join(tails) + b")"
+                self._finders[shape[1]] = re.compile(pattern).fullmatch, shapes
+
+
+def _is_quick(shape: Shape) -> bool:
+    """Whether a key has this shape exactly when its parts are these words and these plain ids."""
+    delimiter, first, *rest = shape
+    return (
+        delimiter == b":"
+        and 0 < len(rest) < 6
+        and not has_placeholder(first)
+        and all(part in _QUICK_PARTS or (part and not has_placeholder(part)) for part in rest)
+    )
+
+
+def _quick_part(part: bytes) -> bytes:
+    return _QUICK_PARTS.get(part) or re.escape(part)
 
 
 def _delimiter_of(key: bytes) -> bytes:

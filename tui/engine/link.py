@@ -122,19 +122,28 @@ class Link(asyncio.Protocol):
         self._heard = True
         try:
             self._reader.feed(data)
-            while (reply := self._reader.gets()) is not _INCOMPLETE:
-                self._arrived(reply)
+            self._take_replies()
         except hiredis.ProtocolError:
             self.drop(_not_redis(data))
 
-    def _arrived(self, reply: Reply) -> None:
-        if not self._waiting:
-            self.drop(_farewell(reply))
-            return
-        waiting = self._waiting[0]
-        waiting.replies.append(reply)
-        if len(waiting.replies) < waiting.exchange.expected:
-            return
+    def _take_replies(self) -> None:
+        """Hand every complete reply to whoever waits first; a survey gets millions, so the loop is tight."""
+        gets = self._reader.gets
+        while (reply := gets()) is not _INCOMPLETE:
+            if not self._waiting:
+                self.drop(_farewell(reply))
+                continue
+            waiting = self._waiting[0]
+            replies, expected = waiting.replies, waiting.exchange.expected
+            replies.append(reply)
+            while len(replies) < expected:
+                reply = gets()
+                if reply is _INCOMPLETE:
+                    return
+                replies.append(reply)
+            self._finish(waiting)
+
+    def _finish(self, waiting: _Waiting) -> None:
         self._waiting.popleft()
         self._answered = True
         self._footprint.add(waiting.exchange, waiting.replies)

@@ -12,6 +12,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from tui.engine.commands import Exchange, KeyQuestions, Reply
 from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
@@ -24,6 +25,8 @@ from tui.engine.session import Collector, Session
 
 PAGE = 200
 """Keys asked about in one round trip. Bigger pages are little faster but hold up other clients longer."""
+FAST_PAGE = 1000
+"""The same at full speed, which a person has asked for."""
 BURST = 0.3
 """Seconds at full speed at the start, for the first picture."""
 FRESH = 5
@@ -40,6 +43,14 @@ REFUSED_REST = 1.0
 """Seconds before asking again when the server answers with an error (loading, no permission)."""
 SMALL = 200
 """Keys that may come or go without making it another keyspace."""
+
+
+class _Answered(NamedTuple):
+    """A page that was answered and waits to be folded."""
+
+    keys: list[bytes]
+    questions: KeyQuestions
+    replies: Sequence[Reply]
 
 
 class Restart(Exception):  # noqa: N818 - not an error: the pass just begins again
@@ -96,28 +107,39 @@ class Survey(Collector[Keyspace]):
         keys: list[bytes] = []
         run_id = node.identity.run_id if node.identity else None
         first = True
+        unfolded: _Answered | None = None
         while first or keys or cursor != b"0":
             await self.feed.wanted()
             await self.session.pace.resumed()
             more = first or cursor != b"0"
             commands: list[Sequence[bytes | int]] = [[b"DBSIZE"]]
             if more:
-                commands.append([b"SCAN", cursor, b"COUNT", PAGE])
+                commands.append([b"SCAN", cursor, b"COUNT", PAGE if self.share < 1 else FAST_PAGE])
             questions = self._questions
-            answer = await self._ask(node, questions.exchange(keys, *commands))
+            asking = asyncio.create_task(self._ask(node, questions.exchange(keys, *commands)))
+            if unfolded is not None:
+                await asyncio.sleep(0)  # the question goes out first: the server works while the last page is folded
+                self._fold(*unfolded)
+                unfolded = None
+            answer = await asking
             if answer is None or (node.identity and run_id and node.identity.run_id != run_id):
                 if node.identity and run_id and node.identity.run_id != run_id:
                     raise Restart("another server process answers: its keys were read from the start")
                 continue
             run_id = node.identity.run_id if node.identity else None
-            if not self._book(index, keys, questions, answer):
+            if not self._accept(index, answer.replies[len(questions.names) * len(keys) :]):
                 await self.session.clock.sleep(REFUSED_REST)
                 continue
+            if keys:
+                unfolded = _Answered(keys, questions, answer.replies)
             if more:
                 cursor, keys = answer.replies[-1]
                 first = False
             else:
                 keys = []
+            if unfolded is not None and not (keys and self._hurries()):
+                self._fold(*unfolded)
+                unfolded = None
             self._publish_progress()
             await self._rest(answer, node)
 
@@ -130,11 +152,8 @@ class Survey(Collector[Keyspace]):
             return None
         return answer
 
-    def _book(self, index: int, keys: list[bytes], questions: KeyQuestions, answer: Answer) -> bool:
-        """Take in one answer; False when the server would not tell the next page."""
-        replies, count = answer.replies, len(keys)
-        width = len(questions.names)
-        tail = replies[width * count :]
+    def _accept(self, index: int, tail: Sequence[Reply]) -> bool:
+        """Take in the number of keys and the next page; False when the server would not tell one of them."""
         for reply, rule in zip(tail, ("+dbsize", "+scan"), strict=False):
             if isinstance(reply, ReplyError):
                 self._fail(of_reply(reply, rule))
@@ -144,11 +163,18 @@ class Survey(Collector[Keyspace]):
             self._publish()  # what is shown of a complete keyspace would else say so until the next pass has ended
         self._pass.dbsize[index] = tail[0]
         self._drop_outgrown()
-        if count:
-            sizes = replies[2 * count : 3 * count] if width == 3 else [0] * count
-            self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall())
-            self._learn_permissions(questions, replies, count)
         return True
+
+    def _fold(self, keys: list[bytes], questions: KeyQuestions, replies: Sequence[Reply]) -> None:
+        """Count one page."""
+        count = len(keys)
+        sizes = replies[2 * count : 3 * count] if len(questions.names) == 3 else [0] * count
+        self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall())
+        self._learn_permissions(questions, replies, count)
+
+    def _hurries(self) -> bool:
+        """Whether there are no rests between pages now."""
+        return self.share >= 1 or self.session.clock.now() < self._burst_until
 
     def _drop_outgrown(self) -> None:
         """Show the pass under way, with a burst of its own, when the complete picture is of another keyspace.
@@ -173,7 +199,7 @@ class Survey(Collector[Keyspace]):
     async def _rest(self, answer: Answer, node: Node) -> None:
         """Give the server back to the others."""
         clock = self.session.clock
-        if clock.now() < self._burst_until or self.share >= 1:
+        if self._hurries():
             return
         share = self.share if self._complete is None else self.share / FRESH
         # The way there and back costs the server nothing, so it is not counted.
