@@ -1,0 +1,161 @@
+"""How fast the survey reads, how true its first picture is, and what other clients feel of it.
+
+    python -m benchmarks.survey [--keys 1000000] [--rounds 3]
+
+Against `redis-cli --memkeys` of the redis-cli on PATH, on the same server in the same run. The server is the Valkey
+of the demo; redtop runs in a process of its own, so that its CPU and memory are its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+from benchmarks.keyspaces import SHARES, fill
+from benchmarks.machine import describe
+from tui.demo.server import DemoServer
+from tui.demo.wire import Wire
+from tui.engine.address import Address
+from tui.engine.session import Options, Session
+from tui.engine.survey import Survey
+
+READS = 1500
+"""GETs per latency measurement, one after the other."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--probe", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--share", type=float, default=1.0, help=argparse.SUPPRESS)
+    parser.add_argument("--endless", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.probe:
+        asyncio.run(_probe(options.probe, options.share, endless=options.endless))
+        return
+    print(describe())
+    with DemoServer(maxmemory=8 << 30) as server:
+        fill(server.port, options.keys)
+        process = _server_process(server.port)
+        _speed(server.port, process, options)
+        _latency(server.port, options.rounds)
+
+
+def _server_process(port: int) -> psutil.Process:
+    with Wire("127.0.0.1", port) as wire:
+        info = wire.ask([("INFO", "server")])[0].decode()
+    return psutil.Process(int(info.split("process_id:")[1].split("\r")[0]))
+
+
+def _speed(port: int, server: psutil.Process, options: argparse.Namespace) -> None:
+    runs, memkeys = [], []
+    for _ in range(options.rounds):
+        before = server.cpu_times()
+        run = json.loads(subprocess.check_output([*_command(port), "--share", "1"]))
+        after = server.cpu_times()
+        runs.append(run | {"server": after.user + after.system - before.user - before.system})
+        if shutil.which("redis-cli"):
+            started = time.perf_counter()
+            subprocess.run(["redis-cli", "-p", str(port), "--memkeys"], check=True, stdout=subprocess.DEVNULL)
+            memkeys.append(time.perf_counter() - started)
+    wall, cpu, busy = (statistics.median(run[name] for run in runs) for name in ("wall", "cpu", "server"))
+    print(f"\nexact profile of {options.keys} keys (median of {options.rounds} runs)")
+    print(f"  wall                 {wall:7.2f} s")
+    print(f"  of the server's CPU  {wall / busy:7.2f} x   (promise: at most 1.5; server {busy:.2f} s)")
+    print(f"  client CPU           {1e6 * cpu / options.keys:7.2f} s per million keys   (promise: at most 2.5)")
+    print(f"  process              {max(run['rss'] for run in runs):7.0f} MB")
+    if memkeys:
+        ratio = statistics.median(memkeys) / wall
+        print(f"  redis-cli --memkeys  {ratio:7.2f} x as long   (promise: at least 4)")
+    print(f"\nfirst picture after {max(run['first'] for run in runs):.2f} s (promise: 1)")
+    print(f"  worst error of a family's share: {100 * max(run['off'] for run in runs):.2f} points (promise: 1)")
+
+
+def _command(port: int) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.survey", "--probe", str(port)]
+
+
+async def _probe(port: int, share: float, *, endless: bool) -> None:
+    """Survey in this process until the keyspace is counted (or for ever), and print what it took."""
+    session = Session(Address("127.0.0.1", port), Options(scan_share=share))
+    task = asyncio.create_task(session.run())
+    used, started = _cpu(), time.perf_counter()
+    first: dict[str, Any] = {}
+    async for picture in session.of(Survey).feed.watch():
+        if picture.scanned and not first:
+            shown = {family.pattern: family.keys / picture.dbsize for family in picture.families}
+            off = max(abs(shown.get(pattern, 0.0) - truth) for pattern, truth in SHARES.items())
+            first = {"first": time.perf_counter() - started, "off": off}
+        if picture.complete and not endless:
+            break
+    result = first | {"wall": time.perf_counter() - started, "cpu": _cpu() - used}
+    print(json.dumps(result | {"rss": psutil.Process().memory_info().rss / 1e6}))
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _latency(port: int, rounds: int) -> None:
+    """Measure another client's GETs beside each way of reading, in turn, so that a noisy machine treats all alike."""
+    ways: dict[str, list[str] | None] = {
+        "nothing": None,
+        "redtop, default": [*_command(port), "--share", "0.05", "--endless"],
+        "redtop, full speed": [*_command(port), "--share", "1", "--endless"],
+    }
+    if shutil.which("redis-cli"):
+        ways["redis-cli --memkeys"] = ["redis-cli", "-p", str(port), "--memkeys"]
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, command in ways.items():
+            found[name].append(_p99_beside(port, command))
+    print(f"\nGET p99 of another client beside (median of {rounds} interleaved runs)")
+    idle = statistics.median(found["nothing"])
+    for name, times in found.items():
+        p99 = statistics.median(times)
+        promise = "   (promise: at most 1.2)" if "default" in name else ""
+        print(f"  {name:20} {1000 * p99:7.3f} ms  {p99 / idle:6.2f} x{promise}")
+
+
+def _p99_beside(port: int, command: list[str] | None) -> float:
+    other = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) if command else None
+    try:
+        if other is not None:
+            time.sleep(1.5)  # start-up and the first burst are over
+        with Wire("127.0.0.1", port) as wire:
+            return _p99(wire)
+    finally:
+        if other is not None:
+            other.kill()
+            other.wait()
+
+
+def _p99(wire: Wire) -> float:
+    times = []
+    for number in range(READS):
+        started = time.perf_counter()
+        wire.ask([("GET", f"cache:page:{number}")])
+        times.append(time.perf_counter() - started)
+        time.sleep(0.0005)
+    return sorted(times)[int(0.99 * READS)]
+
+
+if __name__ == "__main__":
+    main()
