@@ -54,7 +54,7 @@ def until() -> Until:
 
     async def poll(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - any condition, so there is no event to wait for
                 await asyncio.sleep(0.005)
 
     return poll

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +43,7 @@ class Server:
         assert program is not None, f"there is no {generation} on this machine"
         self.generation = generation
         self.port = port or free_port()
+        self._fixed = port is not None
         self._program = program
         self._arguments = arguments
         self._folder = Path(tempfile.mkdtemp(prefix="redtop-test-"))
@@ -56,21 +58,31 @@ class Server:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it answers; on another free port when the first was taken meanwhile."""
+        for _ in range(5):
+            if self._launch():
+                return
+            assert not self._fixed, "the server did not start"
+            self.port = free_port()
+        raise AssertionError("the server did not start on any port")
+
+    def _launch(self) -> bool:
         command = [self._program, "--port", str(self.port), "--bind", HOST, "--save", "", "--dir", self._folder]
         self._process = subprocess.Popen(
             [*map(str, command), *self._arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 10
         while True:
-            try:
-                socket.create_connection((HOST, self.port), 1).close()
-            except OSError:
-                assert self._process.poll() is None, "the server did not start"
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.005)
-            else:
-                return
+            if self._process.poll() is not None:
+                return False
+            assert time.monotonic() < deadline, "the server does not answer"
+            with suppress(OSError):
+                # Another test may have got the same free port: only our own process counts.
+                answer = self.ask("INFO", "server")
+                if not isinstance(answer, bytes) or f"process_id:{self._process.pid}\r".encode() in answer:
+                    self._fixed = True
+                    return True
+            time.sleep(0.005)
 
     def kill(self) -> None:
         """End at once, as a crash does."""

@@ -24,9 +24,11 @@ from tui.fault import record_fault
 from tui.hangup import on_signals, terminal_gone
 from tui.keyboard import read_any_bytes
 from tui.screens.base import PaneScreen
+from tui.screens.book import Book, number_keys
 from tui.screens.connect import ConnectScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
+from tui.screens.keys import KeysPage
 from tui.settings import Settings, SettingsError
 from tui.theme import DARK, LIGHT
 from widgets.lean import lean
@@ -34,7 +36,7 @@ from widgets.lean import lean
 if TYPE_CHECKING:
     from tui.demo import Demo
 
-PAGES: tuple[type[PaneScreen], ...] = (Dashboard,)
+PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage)
 """All pages, by their number keys."""
 
 
@@ -59,6 +61,7 @@ class RedtopApp(App[int]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
+        *number_keys(PAGES),
         Binding("p", "pause", "Pause", id="app.pause", tooltip="Hold the picture still, or let it go on"),
         Binding("r", "refresh_now", "Refresh", show=False, id="app.refresh", tooltip="Look now"),
         Binding("plus,equals_sign", "faster", "Faster", show=False, id="app.faster", tooltip="Refresh more often"),
@@ -75,6 +78,7 @@ class RedtopApp(App[int]):
         self.session = session or _session(settings)
         self._demo = demo
         self._own_demo: Demo | None = None
+        self._book: Book | None = None
         self._scrub = Scrub()
         self._ever_live = False
 
@@ -117,6 +121,21 @@ class RedtopApp(App[int]):
         if isinstance(screen, PaneScreen):
             for index, pane in enumerate(screen.panes):
                 yield SystemCommand(f"Go to {pane.TITLE}", pane.JUMP, _runner(self, f"jump({index})", screen))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The page that is shown needs no key."""
+        return action != "page" or self._book is None or not self._book.is_open(parameters[0])
+
+    async def action_page(self, key: str) -> None:
+        """Show the page of a number key."""
+        if self._book is not None:
+            await self._book.turn_to(key)
+
+    async def on_pane_screen_wanted(self, message: PaneScreen.Wanted) -> None:
+        """Show what was chosen on another page."""
+        page = await self._book.turn_to(message.key) if self._book is not None else None
+        if page is not None:
+            page.arrive(message.what)
 
     def action_pause(self) -> None:
         """Hold the picture, or let it go on."""
@@ -189,11 +208,14 @@ class RedtopApp(App[int]):
         self._ever_live = False
         self.run_worker(session.run(), group="session", exclusive=True, description="session")
         self.run_worker(self._watch(session), group="watch", exclusive=True, description="status")
-        self.push_screen(PAGES[0](session, "redtop demo" if self._demo else "redtop"))
+        self._book = Book(self, PAGES, session, "redtop demo" if self._demo else "redtop")
+        self.push_screen(self._book.page(PAGES[0].KEY))
 
     def _reopen(self, session: Session) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
+        if self._book is not None:
+            self._book.close()
         self._open(session)
 
     def _leave(self, code: int) -> None:
@@ -211,9 +233,8 @@ class RedtopApp(App[int]):
     def _show_status(self, status: Status) -> None:
         worst = status.state.worst
         self._ever_live = self._ever_live or worst.phase is Phase.LIVE
-        for screen in self.screen_stack:
-            if isinstance(screen, PaneScreen):
-                screen.set_class(status.stale_for is not None and self._ever_live, "-stale")
+        for page in self._book.pages if self._book else ():
+            page.set_class(status.stale_for is not None and self._ever_live, "-stale")
         asking = next((screen for screen in self.screen_stack if isinstance(screen, ConnectScreen)), None)
         helpless = worst.failure is not None and (worst.phase is Phase.REFUSED or not self._ever_live)
         if helpless and worst.failure is not None:

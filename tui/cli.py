@@ -29,6 +29,7 @@ from tui.options import (
     FINE,
     INTERRUPTED,
     READER_GONE,
+    REPORT,
     SESSION,
     PlainCommand,
     TopCommand,
@@ -91,15 +92,17 @@ def redtop(context: click.Context, /, **_flags: object) -> int | None:
 
 
 @redtop.command(cls=PlainCommand)
+@options("Report", REPORT)
 @options("Connection", CONNECTION)
 @options("Session", SESSION)
 @click.pass_context
 def report(context: click.Context, /, **_flags: object) -> int:
     """Take one look at a server and print it; needs no terminal."""
     settings = _settings(context)
+    chosen = {name: True for name in ("exact", "as_json") if context.params[name]}
     from tui.report import print_report
 
-    return print_report(settings, sys.stdout)
+    return print_report(settings, sys.stdout, **chosen)
 
 
 @redtop.command(cls=PlainCommand)
@@ -210,6 +213,8 @@ def _complain(code: int, sentence: str) -> int:
 
 def _fault(error: Exception) -> str:
     """Name a fault by kind and place: its own text may hold what a server or a person keeps secret."""
+    while isinstance(error, ExceptionGroup):  # of a session's tasks: the first fault is the one to name
+        error = error.exceptions[0]
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

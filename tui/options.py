@@ -58,6 +58,11 @@ SESSION = (
     ("--theme", "dark|light", "Colours."),
 )
 
+REPORT = (
+    ("--exact", None, "Read until every key is counted; full speed unless --scan-share is given."),
+    ("--json as_json", None, "Write a JSON document for scripts: docs/report.md describes it."),
+)
+
 DEMO = (
     ("--system systems", "NAME", "Only this system; may be given several times (default: all of them)."),
     ("--keys", "N", f"Fill in about this many keys first (default: {DEFAULT_KEYS})."),
@@ -93,15 +98,16 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
     "Exit codes": (
         (str(FINE), "Fine."),
         (str(FAULT), "A fault in redtop itself."),
-        (str(BAD_USAGE), "Wrong options or settings, or the dashboard without a terminal."),
+        (str(BAD_USAGE), "Wrong options or settings, no such database, or the dashboard without a terminal."),
         (str(COULD_NOT_LOOK), "Could not connect, start the demo, or look."),
-        (str(INTERRUPTED), "Stopped by ctrl-c."),
+        (str(INTERRUPTED), "Stopped by ctrl-c; a report prints what is known first."),
         (str(READER_GONE), "Whoever read the output went away."),
     ),
     "Examples": (
         ("redtop demo", "A living dashboard; no Redis needed."),
         ("redtop -h cache.example --tls --askpass", "Another server."),
         ("redtop report -u redis://cache.example/2", "One look, printed."),
+        ("redtop report --exact --json", "Every key counted, for a script."),
         ('eval "$(_REDTOP_COMPLETE=bash_source redtop)"', "Completion; also zsh_source and fish_source."),
     ),
 }

@@ -86,6 +86,8 @@ class Settings:
     """Seconds between two looks at the server."""
     scan_share: float = DEFAULT_SCAN_SHARE
     """Part of the server's time that a survey of the keyspace may take: above 0, at most 1."""
+    scan_share_given: bool = field(default=False, compare=False)
+    """Whether somebody said so; `report --exact` takes no heed of the default."""
     delimiter: str | None = None
     """What separates the parts of a key; None means find out."""
     schemas: tuple[str, ...] = ()
@@ -128,7 +130,8 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str], config_dir:
     for source in sources:
         merged = _underlay(merged, source)
     rest = {name: merged[name] for name in _REST if name in merged}
-    return Settings(_address(merged), None if profile is None else str(profile), **rest)
+    given_share = "scan_share" in merged
+    return Settings(_address(merged), None if profile is None else str(profile), scan_share_given=given_share, **rest)
 
 
 def at(settings: Settings, place: str, password: str) -> Settings:
@@ -281,6 +284,13 @@ def _text(value: object, label: str) -> str:
     return text
 
 
+def _delimiter(value: object, label: str) -> str:
+    text = _text(value, label)
+    if "{" in text or "}" in text:
+        raise SettingsError(f"{label} must not contain {{ or }}: they mark placeholders such as {{int}}.")
+    return text
+
+
 def _host(value: object, label: str) -> str:
     text = _text(value, label)
     if any(char <= " " or char in "/@\x7f" for char in text):
@@ -316,7 +326,7 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "sni": _text,
     "interval": _interval,
     "scan_share": _scan_share,
-    "delimiter": _text,
+    "delimiter": _delimiter,
     "schemas": _texts,
     "theme": _theme,
 }

@@ -150,7 +150,8 @@ def _build(chart: ChartData, drawn: tuple[Curve, ...], grid: Grid, margin: int) 
     figure.axes_color("default")
     figure.ticks_color(AXIS_CODE)
     _set_scales(figure, chart, grid, margin)
-    for number, limit in enumerate(chart.limits):
+    # The first limit last: where two share a row, the more important one is seen.
+    for number, limit in reversed(list(enumerate(chart.limits))):
         if 0 <= limit.value <= chart.top:
             figure.horizontal_line(row_of(limit.value, chart.top, grid.rows), color=LIMIT_CODE + number)
     _set_curves(figure, drawn, grid)

@@ -13,7 +13,7 @@ from textual.widget import Widget
 Align = Literal["left", "right", "center"]
 Segments = tuple[Segment, ...]
 
-MAX_CACHED = 4096
+MAX_CACHED = 1024
 """More than every cell of a 250x70 screen of tables; beyond that the cache starts afresh."""
 
 _UNSAFE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), "·")
@@ -54,6 +54,8 @@ class Ink:
         if style is None:
             widget = self._widget
             style = widget.get_visual_style(*components) if components else widget.visual_style
+            if any(widget.get_component_styles(name).text_style.reverse for name in components):
+                style += Style(reverse=True)  # the one that Textual's method forgets
             self._bases[components] = style
         return style
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
+from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
-from textual.content import Content
 
 from widgets.painted import Painted
 

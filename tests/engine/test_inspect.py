@@ -12,9 +12,13 @@ from tests.conftest import Open, Until
 from tests.servers import GENERATIONS, HOST, Server
 from tui.engine.address import Address
 from tui.engine.commands import READS, exchange
+from tui.engine.elements import CUT, Element, Page
 from tui.engine.failure import Failure, Kind
 from tui.engine.inspect import KeyFacts, Missing, look
-from tui.engine.pages import CUT, HOPS, NODE, PAGE, TOO_BIG, WINDOW, Element, Page, Pages
+from tui.engine.node import Phase
+from tui.engine.pages import Pages
+from tui.engine.readers import HOPS, NODE, TOO_BIG, WINDOW
+from tui.engine.reading import PAGE
 from tui.engine.session import Session
 
 FILL: list[tuple[str | bytes | int, ...]] = [
@@ -25,7 +29,7 @@ FILL: list[tuple[str | bytes | int, ...]] = [
     ("RPUSH", "list", *(f"element {n}" for n in range(250))),
     ("SADD", "set", *(f"member {n}" for n in range(1000))),
     ("SADD", "integers", *range(300)),
-    ("ZADD", "zset", *(word for n in range(250) for word in (n / 2, f"member {n}"))),
+    ("ZADD", "zset", *(word for n in range(250) for word in (f"{n / 2}", f"member {n}"))),
     ("HSET", "hash", *(word for n in range(250) for word in (f"field {n}", f"value {n}"))),
     ("HSET", "small hash", "a", "1", "b", "2"),
     *(("XADD", "stream", f"{n}-1", "n", n, "text", "words") for n in range(1, 251)),
@@ -149,9 +153,10 @@ async def test_a_lost_server_is_a_failure_not_an_error(filled: Server, open_sess
     filled.kill()
     assert isinstance(await pages.next(), Failure)
     assert isinstance(await look(session.deployment, b"list"), Failure)
+    await until(lambda: session.deployment.state.worst.phase is not Phase.LIVE)
     filled.start()
     filled.ask_all(FILL)
-    await until(lambda: session.deployment.nodes[0].connections == 2)
+    await until(lambda: session.deployment.state.worst.phase is Phase.LIVE)
     assert isinstance(await pages.next(), Page), "reading goes on where it was"
 
 
@@ -302,7 +307,7 @@ async def test_big_elements_are_cut_and_asked_for_few_at_a_time(server: Server, 
         pages = Pages(session.deployment, await facts_of(session, key))
         page = await pages.next()
         assert isinstance(page, Page)
-        elements = [element for element in page.elements]
+        elements = page.elements
         pieces = [part for e in elements for part in (e.value, *(part for pair in e.fields for part in pair))]
         assert max(len(part.data) for part in pieces) == CUT
         assert max(part.size for part in pieces) in {1_000_000, 1_000_001}
@@ -312,10 +317,10 @@ async def test_big_elements_are_cut_and_asked_for_few_at_a_time(server: Server, 
 
 async def test_elements_too_big_to_be_sent_are_named_and_not_read(server: Server, open_session: Open) -> None:
     for _ in range(2):
-        server.ask("RPUSH", "list", b"x" * (3 * TOO_BIG))
+        server.ask("RPUSH", "list", b"x" * (3 * TOO_BIG))  # allocators give 7 MB for 6
     session = open_session(server)
     (page,) = await pages_of(session, "list")
-    assert page.note == "not read: elements of about 6 MB each come only whole"
+    assert page.note in {f"not read: elements of about {size} MB each come only whole" for size in (6, 7)}
     assert session.deployment.footprint.calls["lrange"] == 0
 
 
@@ -332,6 +337,9 @@ async def test_the_middle_of_a_list_of_too_many_nodes_is_not_walked_to(server: S
     assert middle.note is not None
     assert ("either end" in middle.note) == both
     assert f"{HOPS:,}" in middle.note
+    forward = await pages_of(session, "list")
+    assert 0 < forward[-1].read - HOPS <= PAGE
+    assert "the rest is not read" in (forward[-1].note or "")
     end = await pages.at(3_990)
     assert isinstance(end, Page)
     assert len(end.elements) == (10 if both else 0)
@@ -385,12 +393,11 @@ async def test_searching_a_string_finds_every_place_even_across_windows(server: 
     found = await elements_of(session, "hay", b"needle")
     assert [e.index for e in found] == truth
     assert all(b"needle" in e.value.data and len(e.value.data) < 200 for e in found)
-    everywhere = await elements_of(session, "hay", b"..........")
-    assert len(everywhere) > 600_000, "overlapping places count"
     pages = Pages(session.deployment, await facts_of(session, "hay"), b"..")
-    page = await pages.next()
-    assert isinstance(page, Page)
-    assert len(page.elements) == PAGE
+    for start in (11, 11 + PAGE):
+        page = await pages.next()
+        assert isinstance(page, Page)
+        assert [e.index for e in page.elements] == list(range(start, start + PAGE)), "overlapping places count"
 
 
 async def test_a_long_search_returns_with_its_progress(server: Server, open_session: Open) -> None:
@@ -447,7 +454,7 @@ async def test_keys_that_come_and_go_all_the_time_raise_nothing(
         ("ZADD", "key", 1, "a"),
         ("XADD", "key", "1-1", "f", "v"),
     ]
-    answers = set()
+    answers: set[type] = set()
 
     async def churn() -> None:
         for n in range(300):
@@ -537,9 +544,9 @@ async def test_reading_does_not_count_as_using_the_key_where_the_server_can_tell
 
 MILLION = 1_000_000
 BUILD = """
-for i = 0, tonumber(ARGV[1]) - 1, 1000 do
+for i = 0, 99999, 1000 do
   local words = {}
-  for n = i, i + 999 do
+  for n = ARGV[1] + i, ARGV[1] + i + 999 do
     if ARGV[2] == 'RPUSH' or ARGV[2] == 'SADD' then
       words[#words + 1] = 'element:' .. n
     else
@@ -552,14 +559,14 @@ end
 """
 
 
-@pytest.fixture(params=[name for name, program in GENERATIONS.items() if program is not None])
+@pytest.fixture(scope="module", params=[name for name, program in GENERATIONS.items() if program is not None])
 def huge(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server with a million elements in each kind of container, and a string of 64 MB."""
     with Server(request.param) as server:
         server.ask("SETRANGE", "string", 64 * 2**20 - 1, "x")
         for key, command in {"list": "RPUSH", "set": "SADD", "zset": "ZADD", "hash": "HSET"}.items():
-            for _ in range(1):
-                server.ask("EVAL", BUILD, 1, key, MILLION, command)
+            for start in range(0, MILLION, 100_000):
+                server.ask("EVAL", BUILD, 1, key, start, command)
         yield server
 
 
@@ -580,7 +587,7 @@ async def _slow_in_every_round(server: Server, session: Session, rounds: int) ->
         for key in ("string", "list", "set", "zset", "hash"):
             await _walk(session, key)
         entries = server.ask("SLOWLOG", "GET", 1000)
-        slow = {(entry[3][0], entry[3][1]) for entry in entries if entry[5] == b"redtop"}
+        slow: set[tuple[bytes, ...]] = {tuple(entry[3]) for entry in entries if entry[5] == b"redtop"}
         always = slow if always is None else always & slow
         if not always:
             break

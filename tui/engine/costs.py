@@ -52,6 +52,10 @@ class CostMeter:
 
     def __init__(self) -> None:
         self.latest = Cost(0.0, None)
+        self.seconds: float | None = None
+        """Seconds of the servers' main threads taken between the first and the last measurement, over all nodes; None
+        until measured, and for good when a part could not be (a restart, CONFIG RESETSTAT)."""
+        self._gaps = False
         self._marks: list[_Mark | None] = []
 
     def measure(self, at: float, infos: Sequence[Sequence[Info]], footprints: Sequence[Footprint]) -> None:
@@ -60,23 +64,28 @@ class CostMeter:
         pairs = list(zip(self._marks, marks, strict=False))
         self._marks = list(marks)
         known = [(before, after) for before, after in pairs if before and after and after.at > before.at]
+        spans = [(_share(*pair), pair[1].at - pair[0].at) for pair in known]
+        shares = [share for share, _ in spans if share is not None]
+        if pairs:
+            self._gaps = self._gaps or len(shares) < len(pairs)
+            spent = sum(share * span for share, span in spans if share is not None)
+            self.seconds = None if self._gaps else (self.seconds or 0.0) + spent
         if known:
             commands = sum(
                 (after.own_commands - before.own_commands) / (after.at - before.at) for before, after in known
             )
-            shares = [share for share in (_share(*pair) for pair in known) if share is not None]
             # Of several nodes the most burdened one counts: an average would hide it.
             self.latest = Cost(commands, max(shares, default=None))
 
 
 def _share(before: _Mark, after: _Mark) -> float | None:
+    if _were_reset(before, after):
+        return None
     all_calls = own_exec = all_exec = 0.0
     own = after.own_calls - before.own_calls
     for name, (calls, usec) in after.times.items():
         calls_before, usec_before = before.times.get(name, (0, 0))
         calls, usec = calls - calls_before, usec - usec_before
-        if calls < 0:
-            return None  # the counters were reset
         all_calls += calls
         all_exec += usec
         if calls:
@@ -84,6 +93,16 @@ def _share(before: _Mark, after: _Mark) -> float | None:
     around = max(0.0, after.busy_us - before.busy_us - all_exec)
     own_around = around * min(1.0, own.total() / all_calls) if all_calls else 0.0
     return min(1.0, _got(before, after) * (own_exec + own_around) / (1e6 * (after.at - before.at)))
+
+
+def _were_reset(before: _Mark, after: _Mark) -> bool:
+    """Whether a counter went back, or a command is no longer listed: so does one that was not called since."""
+    if before.loop_us is not None and (after.loop_us or 0) < before.loop_us:
+        return True
+    return any(
+        calls > after.times.get(name, (-1, 0))[0] or usec > after.times[name][1]
+        for name, (calls, usec) in before.times.items()
+    )
 
 
 def _got(before: _Mark, after: _Mark) -> float:

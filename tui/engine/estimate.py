@@ -24,6 +24,10 @@ STUDENT = (
 """Standard errors to either side that cover 95 % when the variance comes from 2, 3, ... groups (Student's t)."""
 
 
+UNSEEN = 3.0
+"""Keys that may always be of another kind than all those seen: with 95 % confidence no more (the rule of three)."""
+
+
 @dataclass(slots=True)
 class Spread:
     """Amounts of one family, by group of pages."""
@@ -59,11 +63,12 @@ class Pages:
         return group
 
 
-def error_of(total: float, spread: Spread, pages: Pages, population: int) -> float:
+def error_of(total: float, spread: Spread, pages: Pages, population: int, each: float = 1.0) -> float:
     """Return the half-width of the 95 % interval of an estimated total.
 
-    `total` is what was counted in the pages read so far; `population` the number of keys there are. Infinite when
-    fewer than two pages were read, 0 when everything was.
+    `total` is what was counted in the pages read so far; `population` the number of keys there are; `each` what one
+    key of the family amounts to (1 when keys are counted). Infinite when fewer than two pages were read, 0 when
+    everything was.
     """
     if population <= pages.keys:
         return 0.0
@@ -76,4 +81,5 @@ def error_of(total: float, spread: Spread, pages: Pages, population: int) -> flo
     squares += sum(amount * (amount - 2 * ratio * pages.groups[group]) for group, amount in spread.amounts.items())
     unseen = 1 - pages.keys / population
     error_seen = math.sqrt(max(0.0, squares) * unseen * used / (used - 1))
-    return STUDENT[used - 2] * error_seen / pages.keys * population
+    least = UNSEEN * each * unseen
+    return max(STUDENT[used - 2] * error_seen, least) / pages.keys * population

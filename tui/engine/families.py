@@ -18,6 +18,11 @@ from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper, is_placehold
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
 """Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest."""
+NEVER_MS = 1 << 62
+TTL_SAMPLE = 4
+"""Of so many keys one is looked at closer for the median TTL."""
+HEAVY_RATIO, HEAVY_SHARE = 10, 0.01
+"""A key more than ten times the mean, and more than a hundredth of the whole, says that bigger ones may be unseen."""
 MAX_SHAPES = 4000
 """Shapes kept apart before crowded positions are folded for good; bounds memory at a few MB."""
 
@@ -33,7 +38,12 @@ class Tally:
     types: Counter[bytes] = field(default_factory=Counter)
     ttl_buckets: list[int] = field(default_factory=lambda: [0] * (len(TTL_BOUNDS_MS) + 1))
     ttl_sum_ms: int = 0
+    ttl_min_ms: int = NEVER_MS
     ttl_max_ms: int = 0
+    ttl_steps: Counter[int] = field(default_factory=Counter)
+    """Some of the TTLs, by quarters of powers of two: a median within a tenth, in a few numbers that add up."""
+    size_max: int = 0
+    """Bytes of its biggest key seen."""
     spread: Spread = field(default_factory=Spread)
     byte_spread: Spread = field(default_factory=Spread)
     page_keys: int = 0
@@ -47,11 +57,54 @@ class Tally:
         self.types.update(other.types)
         self.ttl_buckets = [mine + theirs for mine, theirs in zip(self.ttl_buckets, other.ttl_buckets, strict=True)]
         self.ttl_sum_ms += other.ttl_sum_ms
+        self.ttl_min_ms = min(self.ttl_min_ms, other.ttl_min_ms)
         self.ttl_max_ms = max(self.ttl_max_ms, other.ttl_max_ms)
+        self.ttl_steps.update(other.ttl_steps)
+        self.size_max = max(self.size_max, other.size_max)
         self.spread.absorb(other.spread)
         self.byte_spread.absorb(other.byte_spread)
         self.page_keys += other.page_keys
         self.page_bytes += other.page_bytes
+
+    @property
+    def is_heavy_tailed(self) -> bool:
+        """Whether a few keys are so much bigger than the others that the sum of those not seen is anybody's guess."""
+        return self.size_max * self.keys > HEAVY_RATIO * self.size and self.size_max > HEAVY_SHARE * self.size
+
+    @property
+    def ttl_median_ms(self) -> float | None:
+        """The middle TTL of the keys that have one, within a tenth; None without any."""
+        with_ttl = self.keys - self.no_ttl
+        if not with_ttl:
+            return None
+        if not self.ttl_steps:
+            return self.ttl_sum_ms / with_ttl
+        middle, passed = self.ttl_steps.total() / 2, 0
+        for step in sorted(self.ttl_steps):
+            passed += self.ttl_steps[step]
+            if passed >= middle:
+                break
+        return min(max(_middle_of(step), self.ttl_min_ms), self.ttl_max_ms)
+
+
+def _step_of(ttl: int) -> int:
+    """Return which quarter of which power of two a number lies in.
+
+    >>> [_step_of(n) for n in (8, 9, 10, 15, 16)]
+    [16, 16, 17, 19, 20]
+    """
+    bits = ttl.bit_length()
+    return 4 * bits + (ttl >> (bits - 3) & 3 if bits > 2 else 0)
+
+
+def _middle_of(step: int) -> float:
+    """Return the middle of such a quarter.
+
+    >>> _middle_of(16), _middle_of(20)
+    (9.0, 18.0)
+    """
+    bits, quarter = divmod(step, 4)
+    return (4.5 + quarter) * 2.0 ** (bits - 3) if bits > 2 else float(2**bits - 1)
 
 
 class Families:
@@ -71,6 +124,7 @@ class Families:
         """Count one page of keys. A TTL of -1 means none; keys that are gone must have been left out."""
         shape_of, tallies = self._shaper.shape_of, self._tallies
         touched: dict[int, Tally] = {}
+        turn = self.pages.count
         for key, kind, ttl, size in zip(keys, types, ttls_ms, sizes, strict=True):
             shape = shape_of(key)
             tally = tallies.get(shape)
@@ -80,6 +134,8 @@ class Families:
                 touched[id(tally)] = tally
             tally.page_keys += 1
             tally.page_bytes += size
+            if size > tally.size_max:
+                tally.size_max = size
             tally.types[kind] += 1
             if ttl < 0:
                 tally.no_ttl += 1
@@ -88,6 +144,11 @@ class Families:
                 tally.ttl_sum_ms += ttl
                 if ttl > tally.ttl_max_ms:
                     tally.ttl_max_ms = ttl
+                if ttl < tally.ttl_min_ms:
+                    tally.ttl_min_ms = ttl
+                turn += 1
+                if not turn % TTL_SAMPLE:
+                    tally.ttl_steps[_step_of(ttl)] += 1
         self._end_page(len(keys), touched.values())
 
     def _end_page(self, page: int, touched: Iterable[Tally]) -> None:

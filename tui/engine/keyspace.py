@@ -30,11 +30,24 @@ class Family:
     ttl_mean: float | None
     """Seconds, of the keys that have one."""
     ttl_max: float | None
+    ttl_min: float | None = None
+    ttl_median: float | None = None
+    """Within a tenth."""
+    bytes_at_least: bool = False
+    """Sizes differ so much that `bytes` is only a lower bound, and no error can be told."""
 
     @property
     def pattern(self) -> str:
         """The whole pattern as a person writes it."""
         return self.shape[0].join(self.shape[1:])
+
+    @property
+    def type_keys(self) -> dict[str, int]:
+        """Keys by type, most frequent first; they add up to `keys`, for the first takes what rounding leaves."""
+        counts = {name: round(share * self.keys) for name, share in self.types}
+        if self.types:
+            counts[self.types[0][0]] += self.keys - sum(counts.values())
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +105,23 @@ def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, size
         population = pages.keys  # not a family but one key, by its own name: nothing to scale up
     scale = population / pages.keys
     with_ttl = tally.keys - tally.no_ttl
+    error = error_of(tally.size, tally.byte_spread, pages, population, tally.size / tally.keys)
+    size = tally.size * scale
+    at_least = error > 0 and tally.is_heavy_tailed
+    if at_least:
+        size, error = max(float(tally.size), size - error if error < size else 0.0), 0.0
+    median = tally.ttl_median_ms
     return Family(
         shape=tuple(printable(part) for part in shape),
         keys=round(tally.keys * scale),
         keys_error=error_of(tally.keys, tally.spread, pages, population),
-        bytes=round(tally.size * scale) if sized else None,
-        bytes_error=error_of(tally.size, tally.byte_spread, pages, population),
+        bytes=round(size) if sized else None,
+        bytes_error=error,
+        bytes_at_least=at_least and sized,
         types=tuple((printable(kind), count / tally.keys) for kind, count in tally.types.most_common()),
         no_ttl=tally.no_ttl / tally.keys,
         ttl_mean=tally.ttl_sum_ms / 1000 / with_ttl if with_ttl else None,
         ttl_max=tally.ttl_max_ms / 1000 if with_ttl else None,
+        ttl_min=tally.ttl_min_ms / 1000 if with_ttl else None,
+        ttl_median=None if median is None else median / 1000,
     )

@@ -25,6 +25,8 @@ class Branch:
     """Half-width of the 95 % interval."""
     bytes: int | None
     bytes_error: float
+    bytes_at_least: bool
+    """Whether `bytes` is only a lower bound."""
     types: tuple[tuple[str, float], ...]
     """(type, share), most frequent first."""
     no_ttl: float
@@ -100,6 +102,7 @@ def _branch(path: Path, label: str, families: Sequence[Family], children: tuple[
         keys_error=math.hypot(*(family.keys_error for family in families)),
         bytes=sum(known) if len(known) == len(sizes) else None,
         bytes_error=math.hypot(*(family.bytes_error for family in families)),
+        bytes_at_least=any(family.bytes_at_least for family in families),
         types=tuple(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
         no_ttl=without / keys if keys else 0.0,
         ttl_mean=ttl_sum / with_ttl if with_ttl else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui.engine.elements import CUT, Element, Page, Piece, piece
 from tui.engine.failure import Failure
@@ -115,13 +116,19 @@ class _Matches(Reader):
 class _List(Placed):
     """A list, by index. Its middle can be too far from both ends to go there."""
 
+    _stopped = False
+    """Whether the rest is too far."""
+
     async def next(self) -> Page:
         self.read = self.position
         self.over = False
         if self._far(self.facts.length or 0):
             self.over = True
             return Page(start=self.position, read=self.position, note=self._far_note())
-        return await self.gather(self._step)
+        page = await self.gather(self._step)
+        if not self._stopped:
+            return page
+        return replace(page, note=f"{page.note}; {self._far_note()}" if page.note else self._far_note())
 
     async def _step(self) -> list[Element]:
         key, start = self.facts.key, self.position
@@ -129,7 +136,8 @@ class _List(Placed):
         length, values = await self.questions.ask([b"LLEN", key], [b"LRANGE", key, start, start + count - 1])
         self.sizes.learn([len(value) for value in values])
         self.position = self.read = start + len(values)
-        self.over = not values or self.position >= length or self._far(length)
+        self._stopped = self._far(length)
+        self.over = not values or self.position >= length or self._stopped
         return [Element(piece(value), index=index) for index, value in enumerate(values, start) if self.text in value]
 
     def _far(self, length: int) -> bool:
@@ -146,7 +154,7 @@ class _List(Placed):
     def _far_note(self) -> str:
         where = "either end" if self._from_both_ends else "its beginning"
         return (
-            f"not read: the server would have to walk there; this list can be read up to {self._reach():,} from {where}"
+            f"the rest is not read: the server would have to walk too far ({self._reach():,} from {where} can be read)"
         )
 
 
@@ -191,7 +199,8 @@ class _Scan(Reader):
         command = {"set": b"SSCAN", "hash": b"HSCAN", "zset": b"ZSCAN"}[kind]
         count = self.sizes.count(PAGE)
         if self.text:  # long texts can take longer to compare
-            count = self.sizes.count(SCANNED, MATCHED // (1 + len(self.text) // 16))
+            octets = MATCHED if self.sizes.known else MATCHED * 16  # what does not match is never sent
+            count = self.sizes.count(SCANNED, octets // (1 + len(self.text) // 16))
         match = [b"MATCH", b"*" + escape(self.text) + b"*"] if self.text else []
         (page,) = await self.questions.ask([command, key, self._cursor, *match, b"COUNT", count])
         self._cursor, flat = page

@@ -65,6 +65,8 @@ class Sizes:
     """How many elements to ask for, so that a reply stays within its bytes."""
 
     def __init__(self, facts: KeyFacts) -> None:
+        self.known = facts.mean_size is not None
+        """Whether the server has told how big elements are."""
         self._mean = facts.mean_size or UNKNOWN
 
     def count(self, most: int, octets: int = REPLY) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.engine.commands import exchange
 from tui.engine.costs import CostMeter
@@ -53,6 +53,34 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """What the deployment did since redtop began to look, redtop's own doing left out.
+
+    A span in which a server restarted or its counters were reset is left out as a whole.
+    """
+
+    seconds: float = 0.0
+    """How long it was looked at."""
+    hits: int = 0
+    reads: int = 0
+    """Keyspace look-ups: hits and misses."""
+    commands: int = 0
+    evicted: int = 0
+    expired: int = 0
+    server_cpu: float | None = None
+    """Seconds of the servers' main threads that redtop took; None when they could not be measured."""
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of all reads that found their key, 0 to 1; None when nothing was read."""
+        return self.hits / self.reads if self.reads else None
+
+    def per_second(self, total: int) -> float | None:
+        """Turn one of the totals into a rate; None when nothing was looked at yet."""
+        return total / self.seconds if self.seconds else None
+
+
+@dataclass(frozen=True, slots=True)
 class Vitals:
     """What the header, the strip and both charts show."""
 
@@ -69,6 +97,7 @@ class Vitals:
     cost: Cost
     databases: tuple[tuple[int, int], ...]
     """(number, keys) of every database that holds keys."""
+    totals: Totals = Totals()
     failure: Failure | None = None
 
 
@@ -132,6 +161,7 @@ class Pulse(Collector[Vitals]):
         self._policy: str | None = None
         self._uptime: float | None = None
         self._databases: tuple[tuple[int, int], ...] = ()
+        self._totals = Totals()
 
     async def run(self) -> None:
         """Take the pulse at every tick; the next one starts when the last has been shown."""
@@ -143,11 +173,19 @@ class Pulse(Collector[Vitals]):
             spent = session.clock.now() - started
             await session.pace.rest(max(0.02, session.pace.interval - spent))
 
+    async def take(self) -> Vitals:
+        """Take the pulse now, with what redtop has cost so far, whatever the interval says."""
+        self._cost_due = 0.0
+        await self._tick()
+        assert self.feed.latest is not None
+        return self.feed.latest
+
     async def _tick(self) -> None:
         clock, deployment = self.session.clock, self.session.deployment
         measure_cost = clock.now() >= self._cost_due
-        sections = [[b"INFO"], *([b"INFO", section] for section in COST_SECTIONS if measure_cost)]
-        answers = await deployment.ask_all(exchange(*sections))
+        sections = [[b"INFO", section] for section in COST_SECTIONS if measure_cost]
+        # INFO comes last, so that what is booked as redtop's own is just what the server has counted by then.
+        answers = await deployment.ask_all(exchange(*sections, [b"INFO"]))
         failure = next((_failure(answer) for answer in answers if _failure(answer)), None)
         if failure is not None:
             self._publish(Sample(clock.wall()), failure)
@@ -156,12 +194,13 @@ class Pulse(Collector[Vitals]):
         good = [answer for answer in answers if isinstance(answer, Answer)]
         if measure_cost:
             self._cost_due = clock.now() + COST_EVERY
-            told = [[Info(reply) for reply in answer.replies if isinstance(reply, bytes)] for answer in good]
+            replies = [[answer.replies[-1], *answer.replies[:-1]] for answer in good]
+            told = [[Info(reply) for reply in node if isinstance(reply, bytes)] for node in replies]
             self._cost.measure(clock.now(), told, [node.footprint for node in deployment.nodes])
         self._publish(self._sample([self._reading(answer) for answer in good]), None)
 
     def _reading(self, answer: Answer) -> _Reading:
-        info = Info(answer.replies[0])
+        info = Info(answer.replies[-1])
         return _Reading(
             at=self.session.clock.now(),
             run_id=info.text("run_id") or "",
@@ -188,6 +227,8 @@ class Pulse(Collector[Vitals]):
         seconds = max((rate.seconds for rate in known), default=0.0)
         hits = sum(rate.hits for rate in known)
         reads = hits + sum(rate.misses for rate in known)
+        if complete:
+            self._totals = _longer(self._totals, seconds, known)
 
         def per_second(total: int) -> float | None:
             return total / seconds if complete and seconds else None
@@ -220,15 +261,28 @@ class Pulse(Collector[Vitals]):
                 policy=self._policy,
                 cost=self._cost.latest,
                 databases=self._databases,
+                totals=replace(self._totals, server_cpu=self._cost.seconds),
                 failure=failure,
             )
         )
 
 
+def _longer(totals: Totals, seconds: float, rates: Sequence[_Rates]) -> Totals:
+    """Add one span of all nodes."""
+    return Totals(
+        seconds=totals.seconds + seconds,
+        hits=totals.hits + sum(rate.hits for rate in rates),
+        reads=totals.reads + sum(rate.hits + rate.misses for rate in rates),
+        commands=totals.commands + sum(rate.commands for rate in rates),
+        evicted=totals.evicted + sum(rate.evicted for rate in rates),
+        expired=totals.expired + sum(rate.expired for rate in rates),
+    )
+
+
 def _failure(answer: Answer | Failure) -> Failure | None:
     if isinstance(answer, Failure):
         return answer
-    reply = answer.replies[0]
+    reply = answer.replies[-1]
     return of_reply(reply, "+info") if isinstance(reply, ReplyError) else None
 
 

@@ -54,6 +54,8 @@ class Pane(Framed, Generic[T]):
         super().__init__(id=type(self).__name__)
         self.session = session
         self._seen = asyncio.Event()
+        self._displayed = False
+        self._page_shown = True
         self.show_title(Content(self.TITLE))
 
     def compose(self) -> ComposeResult:
@@ -66,12 +68,25 @@ class Pane(Framed, Generic[T]):
         self.run_worker(self._follow(), description=f"feed of {self.TITLE}", exit_on_error=True)
 
     def on_show(self) -> None:
-        """Textual tells that the pane became visible."""
-        self._seen.set()
+        """Textual tells that the pane became visible on its page."""
+        self._displayed = True
+        self._attend()
 
     def on_hide(self) -> None:
-        """Textual tells that the pane is not visible any more."""
-        self._seen.clear()
+        """Textual tells that the pane is not visible on its page any more."""
+        self._displayed = False
+        self._attend()
+
+    def page_shown(self, shown: bool) -> None:
+        """The page tells whether it is the one that a person looks at; Textual tells nothing of that."""
+        self._page_shown = shown
+        self._attend()
+
+    def _attend(self) -> None:
+        if self._displayed and self._page_shown:
+            self._seen.set()
+        else:
+            self._seen.clear()
 
     async def _follow(self) -> None:
         feed = self.session.of(self.COLLECTOR).feed

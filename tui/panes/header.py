@@ -85,7 +85,7 @@ def _state(status: Status) -> Content:
     if status.interval != 1:
         parts.append((f" every {duration(status.interval)}", "$foreground-muted"))
     if status.failure is not None:
-        parts.append((f" {status.failure.sentence}", colour if status.stale_for is not None else "$text-warning"))
+        parts.append((f" · {status.failure.sentence}", colour if status.stale_for is not None else "$text-warning"))
     return Content.assemble(*parts)
 
 

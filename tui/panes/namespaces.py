@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import ClassVar, overload
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 
 from tui.engine.keyspace import Keyspace
 from tui.engine.namespaces import ORDERS, Branch, Path, tree
@@ -28,10 +29,14 @@ EXACT, ESTIMATED = 5, 11
 """Cells of the number of keys: `1.24M`, and `1.24M ±120k`."""
 
 
-def columns(keys: int) -> tuple[Column, ...]:
-    """Return the columns, with so many cells for the number of keys."""
+NARROW = 34
+"""Cells below which names give way, so that the number of keys stays."""
+
+
+def columns(keys: int, width: int = NARROW) -> tuple[Column, ...]:
+    """Return the columns of a table of that width, with so many cells for the number of keys."""
     return (
-        Column("family", least=24),
+        Column("family", least=24 if width >= NARROW else 16),
         Column("keys", keys, "right", priority=9),
         Column("share", SHARE_WIDTH, "left", priority=3),
         Column("bytes", 6, "right", priority=7),
@@ -54,18 +59,39 @@ class NamespacesPane(Pane[Keyspace]):
         "Keys that differ only in their ids are one family: session:9f3c and session:77ab are session:{hex}.\n"
         "While the keyspace is still being read the numbers are estimates: 812k ±6k means that the truth lies within "
         "6k of 812k in 95 of 100 cases. When everything has been read the ± is gone.\n"
-        "TTL is the mean time left of keys that have one; 'no TTL' the share that never expires."
+        "≥ before bytes: a few keys are so much bigger than the rest that only a lower bound is honest.\n"
+        "TTL is the mean time left of keys that have one; 'no TTL' the share that never expires.\n"
+        "enter lists the keys of the family under the cursor."
     )
     COLUMN = 0
     SHARE = 7
     COLLECTOR = Survey
 
+    class Pointed(Message):
+        """The cursor came to another family or branch."""
+
+        def __init__(self, path: Path, shapes: Sequence[Sequence[str]]) -> None:
+            super().__init__()
+            self.path = path
+            self.shapes = shapes
+            """The shapes of all families of the picture: what belongs to one of them is not in another."""
+
+    class Opened(Pointed):
+        """Enter or a double click on a family or branch."""
+
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._order = "keys"
+        self._wanted: Path | None = None
         self._folds: dict[Path, bool] = {}
         self._default_open: dict[Path, bool] = {}
         self._roots: tuple[Branch, ...] = ()
+
+    @property
+    def path(self) -> Path | None:
+        """The family or branch under the cursor, if there is any."""
+        path = self.query_one(Table).cursor_key
+        return path if isinstance(path, tuple) else None
 
     def compose(self) -> ComposeResult:
         """One table."""
@@ -84,9 +110,17 @@ class NamespacesPane(Pane[Keyspace]):
             self._default_open.setdefault(root.path, root.keys / total >= OPEN_FROM)
         table = self.query_one(Table)
         table.empty = self._nothing(snapshot)
-        table.columns = columns(EXACT if snapshot.complete else ESTIMATED)
+        table.columns = columns(EXACT if snapshot.complete else ESTIMATED, table.size.width)
         table.show_rows(_Rows(list(self._visible(self._roots, 0)), total))
+        if self._wanted is not None and table.move_to_key(self._wanted):
+            self._wanted = None
         self._describe(snapshot)
+
+    def reveal(self, path: Path) -> None:
+        """Unfold what hides this family or branch, and put the cursor on it as soon as it is there."""
+        self._wanted = path
+        self._folds.update((path[:length], True) for length in range(1, len(path)))
+        self.watch_snapshot(self.snapshot)
 
     def action_sort(self) -> None:
         """Sort by the next column."""
@@ -99,6 +133,20 @@ class NamespacesPane(Pane[Keyspace]):
         unfold = not all(self._is_open(branch) for branch in branches)
         self._folds.update((branch.path, unfold) for branch in branches)
         self.watch_snapshot(self.snapshot)
+
+    @on(Table.Highlighted)
+    def _point(self, event: Table.Highlighted) -> None:
+        event.stop()
+        self._tell(self.Pointed, event.key)
+
+    @on(Table.Chosen)
+    def _open(self, event: Table.Chosen) -> None:
+        event.stop()
+        self._tell(self.Opened, event.key)
+
+    def _tell(self, message: type[Pointed], path: Hashable) -> None:
+        if self.snapshot is not None and isinstance(path, tuple):
+            self.post_message(message(path, [family.shape for family in self.snapshot.families]))
 
     @on(Table.Toggled)
     def _toggle(self, event: Table.Toggled) -> None:
@@ -144,7 +192,10 @@ class NamespacesPane(Pane[Keyspace]):
 
     def _describe(self, snapshot: Keyspace) -> None:
         seen = percent(snapshot.seen, 0) if snapshot.seen < 1 or snapshot.complete else ">99%"
-        notes: list[str | tuple[str, str]] = [f"{seen} seen", f"{count(snapshot.dbsize)} keys"]
+        notes: list[str | tuple[str, str]] = [
+            f"{seen} seen",
+            f"{count(snapshot.dbsize)} key{'s' * (snapshot.dbsize != 1)}",
+        ]
         warnings = (snapshot.restarted, snapshot.denied, snapshot.failure and snapshot.failure.sentence)
         notes += [(warning, "$text-warning") for warning in warnings if warning]
         if snapshot.complete and snapshot.finished_at is not None:
@@ -193,7 +244,7 @@ def _row(branch: Branch, depth: int, is_open: bool, total: int) -> Row:
         _label(branch.label),
         Content(plus_minus(branch.keys, round(branch.keys_error) if branch.keys_error < 1e18 else branch.keys_error)),
         Content.styled(bar(branch.keys / total, SHARE_WIDTH), "$primary"),
-        Content(size(branch.bytes)),
+        Content(f"{'≥' * branch.bytes_at_least}{size(branch.bytes)}"),
         Content.styled(main if len(branch.types) < 2 else "mixed", "$foreground-muted"),
         Content(_short(branch.ttl_mean)),
         Content.styled(

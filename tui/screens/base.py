@@ -13,19 +13,21 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Input
 
+from tui.engine.printable import is_safe
 from tui.engine.session import Session
 from tui.panes.base import Pane
 from tui.panes.header import HeaderPane
 from tui.panes.vitals import VitalsPane
 from widgets.tabbar import TabBar
 
-NARROW, LOW = 96, 27
-"""Columns and rows below which panes side by side would only be cut: then one at a time."""
+LOW = 27
+"""Terminal rows below which panes above each other would only be cut: then one at a time."""
 
 
 class PaneScreen(Screen[None]):
@@ -36,13 +38,22 @@ class PaneScreen(Screen[None]):
     """The number key that shows this page."""
     PANES: ClassVar[tuple[type[Pane[Any]], ...]] = ()
     """What is on it, in the order of the tab key."""
+    WIDTHS: ClassVar[tuple[int, ...]] = ()
+    """How wide each column is, relative to the others; all alike when empty."""
+    NARROW: ClassVar[int] = 96
+    """Terminal columns below which its panes side by side would only be cut: then one at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_target(1)", "Pane", id="page.next", tooltip="Move to the next pane"),
         Binding("shift+tab", "next_target(-1)", "Back", show=False, id="page.back", tooltip="Move to the pane before"),
         Binding("z", "zoom", "Zoom", id="page.zoom", tooltip="Let this pane fill the page, or put it back"),
         Binding(
-            "slash", "filter", "Filter", id="page.filter", tooltip="Show only rows of this pane with a text in them"
+            "slash",
+            "filter",
+            "Filter",
+            id="page.filter",
+            tooltip="Show only rows of this pane with a text in them",
+            priority=True,
         ),
         Binding("escape", "back", "Back", show=False, id="page.escape", tooltip="Clear the filter, or leave the zoom"),
     ]
@@ -53,6 +64,16 @@ class PaneScreen(Screen[None]):
     """Whether the current pane fills the page."""
     narrow: reactive[bool] = reactive(False, init=False)
     """Whether the terminal is too small for panes side by side."""
+
+    class Wanted(Message):
+        """Show another page, with something chosen there."""
+
+        def __init__(self, key: str, what: object) -> None:
+            super().__init__()
+            self.key = key
+            """The number key of the page."""
+            self.what = what
+            """What its `arrive` takes."""
 
     def __init__(self, session: Session, brand: str) -> None:
         super().__init__()
@@ -76,6 +97,8 @@ class PaneScreen(Screen[None]):
         """Give each pane its part of the column, and its jump key."""
         for pane in self.panes:
             pane.styles.height = f"{pane.SHARE}fr"
+        for column, width in zip(self.query(".column"), self.WIDTHS, strict=False):
+            column.styles.width = f"{width}fr"
         for index, pane in enumerate(self.panes):
             if pane.JUMP:
                 self._bindings.bind(pane.JUMP, f"jump({index})", pane.TITLE, show=False)
@@ -83,9 +106,32 @@ class PaneScreen(Screen[None]):
         self._fit()
         self.panes[0].target.focus()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A small terminal shows one pane at a time anyhow, and a slash inside a field is a letter."""
+        if action == "zoom":
+            return not self.narrow
+        if action == "filter":
+            return not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    def watch_narrow(self) -> None:
+        """Offer the zoom, or not."""
+        self.refresh_bindings()
+
+    def on_screen_resume(self) -> None:
+        """The panes of the page that is looked at follow their feeds."""
+        self._tell_panes(shown=True)
+
+    def on_screen_suspend(self) -> None:
+        """A page that another one replaced rests; one that only a dialog covers goes on."""
+        self._tell_panes(shown=self in self.app.screen_stack)
+
+    def arrive(self, what: object) -> None:
+        """Show something on this page that was chosen on another one; for subclasses."""
+
     def on_resize(self, event: events.Resize) -> None:
         """Choose between panes side by side and one at a time."""
-        self.narrow = event.size.width < NARROW or event.size.height < LOW
+        self.narrow = event.size.width < self.NARROW or event.size.height < LOW
         self.query_one(VitalsPane).styles.height = 1 if event.size.height < LOW else 2
         self._fit()
 
@@ -122,7 +168,7 @@ class PaneScreen(Screen[None]):
         field = self.query_one("#filter", Input)
         field.value = self.panes[self.current].filter
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: over a slow line the text may come in one piece with the slash
 
     def action_back(self) -> None:
         """Undo one thing: the filter first, then the zoom."""
@@ -137,8 +183,11 @@ class PaneScreen(Screen[None]):
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
-        if event.input.display:
-            self.panes[self.current].filter = event.value
+        clean = "".join(character for character in event.value if is_safe(character))
+        if clean != event.value:
+            event.input.value = clean  # a paste may hold anything; this comes again with what is left
+        elif event.input.display:
+            self.panes[self.current].filter = clean
 
     @on(Input.Submitted, "#filter")
     def _close_filter(self) -> None:
@@ -148,6 +197,10 @@ class PaneScreen(Screen[None]):
     @on(TabBar.Picked)
     def _pick(self, event: TabBar.Picked) -> None:
         self.action_jump(event.index)
+
+    def _tell_panes(self, *, shown: bool) -> None:
+        for pane in self.query(Pane):
+            pane.page_shown(shown)
 
     def _focus(self, target: Widget) -> None:
         """Show the pane first: what is not displayed cannot take the focus."""

@@ -22,7 +22,7 @@ class ConnectScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+d", "demo", "Demo", id="connect.demo", tooltip="Start the demo with a server of its own"),
-        Binding("ctrl+c,escape", "app.quit", "Quit", id="connect.quit", tooltip="Leave redtop"),
+        Binding("q,ctrl+c,escape", "app.quit", "Quit", id="connect.quit", tooltip="Leave redtop"),
     ]
 
     class Elsewhere(Message):

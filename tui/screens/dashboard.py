@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual import on
+
 from tui.panes.hitrate import HitRatePane
 from tui.panes.memory import MemoryPane
 from tui.panes.namespaces import NamespacesPane
@@ -16,3 +18,9 @@ class Dashboard(PaneScreen):
     TITLE = "Dashboard"
     KEY = "1"
     PANES = (NamespacesPane, StreamsPane, MemoryPane, HitRatePane, TtlPane)
+
+    @on(NamespacesPane.Opened)
+    def _list_keys(self, event: NamespacesPane.Opened) -> None:
+        """List the keys of a family on the page that is made for it."""
+        event.stop()
+        self.post_message(self.Wanted("2", event))

@@ -1,0 +1,64 @@
+"""The pages of one session: each is made when it is first wanted and keeps its state until the session ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from textual.app import App
+from textual.binding import Binding
+
+from tui.engine.session import Session
+from tui.screens.base import PaneScreen
+
+
+class Book:
+    """Turns from page to page."""
+
+    def __init__(self, app: App[Any], kinds: Sequence[type[PaneScreen]], session: Session, brand: str) -> None:
+        self._app = app
+        self._kinds = {kind.KEY: kind for kind in kinds}
+        self._session = session
+        self._brand = brand
+        self._made: dict[str, PaneScreen] = {}
+
+    @property
+    def pages(self) -> Sequence[PaneScreen]:
+        """The pages made so far."""
+        return tuple(self._made.values())
+
+    def page(self, key: str) -> PaneScreen:
+        """The page of a number key."""
+        if key not in self._made:
+            page = self._made[key] = self._kinds[key](self._session, self._brand)
+            self._app.install_screen(page, f"page {key}")  # an installed screen outlives being replaced
+        return self._made[key]
+
+    def is_open(self, key: object) -> bool:
+        """Whether the page of this number key is the one on the screen."""
+        return any(page is self._app.screen for number, page in self._made.items() if number == key)
+
+    async def turn_to(self, key: str) -> PaneScreen | None:
+        """Show a page in place of the one that is shown; None while a dialog has to be answered first."""
+        page, shown = self.page(key), self._app.screen
+        if not isinstance(shown, PaneScreen):
+            return None
+        if shown is not page:
+            page.set_class(shown.has_class("-stale"), "-stale")
+            await self._app.switch_screen(page)
+        return page
+
+    def close(self) -> None:
+        """Let all pages go; those on the screen have to be popped first."""
+        for page in self._made.values():
+            self._app.uninstall_screen(page)
+            if page.is_running:
+                page.remove()
+        self._made.clear()
+
+
+def number_keys(kinds: Sequence[type[PaneScreen]]) -> Iterator[Binding]:
+    """The keys that show the pages."""
+    for kind in kinds:
+        tooltip = f"Show the page {kind.TITLE}"
+        yield Binding(kind.KEY, f"page('{kind.KEY}')", kind.TITLE, id=f"app.page{kind.KEY}", tooltip=tooltip)
