@@ -60,7 +60,6 @@ ON_A_KEY: dict[str, tuple[bytes | int, ...]] = {
 """Every allowed command that looks at a key, as redtop asks it."""
 
 WITHOUT_A_KEY: dict[str, tuple[bytes | int, ...]] = {
-    "client|id": (b"CLIENT", b"ID"),
     "client|no-touch": (b"CLIENT", b"NO-TOUCH", b"ON"),
     "client|setname": (b"CLIENT", b"SETNAME", b"redtop"),
     "dbsize": (b"DBSIZE",),

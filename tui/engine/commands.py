@@ -98,7 +98,6 @@ def _xread(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
 
 
 READS: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {
-    "client|id": _no_tally,
     "client|no-touch": _no_tally,
     "client|setname": _no_tally,
     "dbsize": _no_tally,

@@ -15,8 +15,6 @@ class Gathered:
 
     def __init__(self) -> None:
         self.elements: list[Element] = []
-        self.text = False
-        """Whether it is a string's own bytes; they are laid out page by page and not kept here."""
         self.read = 0
         """Bytes or elements, as in `Page`."""
         self.more = True
@@ -37,7 +35,6 @@ class Gathered:
 
     def take(self, page: Page) -> None:
         """Add a page."""
-        self.text = self.text or bool(page.data)
         self.elements += page.elements
         self.ttls = self.ttls or any(one.expires_at is not None for one in page.elements)
         self.read, self.more, self.note = page.read, page.more, page.note or self.note
