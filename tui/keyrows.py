@@ -18,7 +18,7 @@ KEY_MOST = 300
 """Bytes of a key that a row shows."""
 
 COLUMNS = (
-    Column("key", least=14),
+    Column("key", least=24),
     Column("type", 6, "left", priority=5),
     Column("TTL", 7, "right", priority=7),
     Column("size", 5, "right", priority=6),

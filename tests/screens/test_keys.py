@@ -253,6 +253,21 @@ async def test_a_key_that_becomes_another_type_is_shown_as_that(look: Looking, v
     await look.until_shown("Inspector · string", "text now", "it was a list a moment ago")
 
 
+async def test_a_server_that_goes_away_and_comes_back_is_looked_at_again(look: Looking, valkey: Server) -> None:
+    await look.press("enter", "enter")
+    await look.until_shown("Inspector · string", "value ")
+    key = look.pane(InspectorPane).key
+    valkey.kill()
+    await look.until(lambda: look.page.has_class("-stale"))
+    await look.until_shown("value ")
+    await look.press("escape", "down", "down")
+    valkey.start()
+    valkey.ask_all([("SET", f"session:{n}", f"other {n}") for n in range(60)])
+    await look.until_shown("other ", seconds=20)
+    assert look.pane(InspectorPane).key != key
+    assert not look.page.has_class("-stale")
+
+
 async def test_a_family_that_is_gone_teaches(look: Looking, valkey: Server) -> None:
     await look.until(lambda: len(rows(look)) == 60)
     valkey.ask("FLUSHALL")

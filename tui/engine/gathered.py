@@ -31,7 +31,12 @@ class Gathered:
     @property
     def takes_more(self) -> bool:
         """Whether another page may be read."""
-        return self.more and not self.reading and self._kept < KEPT_BYTES
+        return self.more and not self.reading and not self.full
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is kept that no more is taken."""
+        return self._kept >= KEPT_BYTES
 
     def take(self, page: Page) -> None:
         """Add a page."""

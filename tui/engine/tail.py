@@ -17,6 +17,12 @@ from tui.engine.session import Collector, Session
 
 MOST = 300
 """Entries taken per stream and read; more than that in one tick, and the tail jumps."""
+FEWEST = 10
+"""The same at least, however big they are."""
+READ_BYTES = 8 << 20
+"""Bytes that one read should bring at most."""
+MEAN_OVER = 10
+"""Entries over which the mean size is followed."""
 FIRST = 20
 """Entries shown of a stream's past when it is chosen."""
 KEPT = 2000
@@ -67,6 +73,8 @@ class Tail(Collector[TailSnapshot]):
         self._follows: dict[bytes, _Follow] = {}
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._number = 0
+        self._mean_bytes = 0.0
+        """Of an entry, lately: a stream of 1 MB payloads must not be read 300 at a time."""
 
     @property
     def chosen(self) -> tuple[bytes, ...]:
@@ -102,7 +110,8 @@ class Tail(Collector[TailSnapshot]):
         ids = [follow.last_id or b"$" for follow in following.values()]
         # TYPE tells which streams are gone: reading those counts as misses, which must not look like the application's.
         kinds = ([b"TYPE", key] for key in following)
-        read = exchange([b"XREAD", b"COUNT", MOST, b"STREAMS", *following, *ids], *kinds)
+        most = max(FEWEST, min(MOST, int(READ_BYTES / max(1.0, self._mean_bytes))))
+        read = exchange([b"XREAD", b"COUNT", most, b"STREAMS", *following, *ids], *kinds)
         came = bool(new)
         behind: list[bytes] = []
         fresh: list[tuple[bytes, Reply]] = []
@@ -116,7 +125,7 @@ class Tail(Collector[TailSnapshot]):
                 return of_reply(reply, "+xread"), False
             for key, entries in reply or ():
                 came = True
-                if len(entries) >= MOST:
+                if len(entries) >= most:
                     behind.append(key)
                 else:
                     fresh += [(key, entry) for entry in entries]
@@ -126,7 +135,7 @@ class Tail(Collector[TailSnapshot]):
             follow.seen = follow.seen + 1 if follow.seen is not None else None
         self._append(fresh)
         if behind:
-            failure = await self._jump(behind, MOST // 3)
+            failure = await self._jump(behind, max(1, most // 3))
         return failure, came
 
     async def _leave_others(self, keys: Sequence[bytes]) -> None:
@@ -179,6 +188,8 @@ class Tail(Collector[TailSnapshot]):
         for key, (entry_id, values) in fresh:
             if key not in self._follows:
                 continue
+            size = sum(map(len, values or ()))
+            self._mean_bytes += (size - self._mean_bytes) / MEAN_OVER
             words = [value[:VALUE_CUT] for value in values or ()]
             fields = tuple(zip(words[::2], words[1::2], strict=True))
             self._add(Entry(self._number + 1, key, entry_id, fields))

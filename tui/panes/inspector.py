@@ -288,7 +288,7 @@ class InspectorPane(Pane[Found]):
         value = self._value
         notes = [note for note in (value.note, self._note) if note]
         if value.more and value.read:
-            notes.append(f"{count(value.read)} read")
+            notes.append(f"{count(value.read)} read{', no more is kept: / searches all' if value.full else ''}")
         if self._facts is not None and self._facts.length is not None and value.outdated(self._facts.length):
             notes.append("it has changed: r reads it anew")
         return notes
