@@ -78,9 +78,8 @@ def row_of(key: bytes, facts: Facts | None, prefix: str, now: float) -> Row:
     if facts is None:
         return Row(key, (name,))
     if facts.gone:
-        return Row(
-            key, (Content.styled(name.plain, "$foreground-muted strike"), Content.styled("gone", "$text-warning"))
-        )
+        struck = Content.styled(name.plain, "$foreground-muted strike")
+        return Row(key, (struck, Content(""), Content.styled("gone", "$text-warning")))
     kind = SHORT.get(facts.kind or "?", facts.kind or "?")
     return Row(key, (name, Content.styled(kind, "$foreground-muted"), _ttl(facts, now), Content(size(facts.bytes))))
 

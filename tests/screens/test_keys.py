@@ -246,6 +246,14 @@ async def test_a_key_that_vanishes_is_a_state(look: Looking, valkey: Server) -> 
     await look.until_shown("it is back")
 
 
+async def test_a_listed_key_that_runs_out_stays_in_its_row_crossed_out(valkey: Server) -> None:
+    valkey.ask("SET", "short:lived", "x", "PX", 2500)
+    async with looking(valkey.port, WIDE) as look:
+        await open_keys(look)
+        await look.until(lambda: rows(look) == [b"short:lived"])
+        await look.until(lambda: any("short:lived" in line and "gone" in line for line in look.lines))
+
+
 async def test_a_key_that_becomes_another_type_is_shown_as_that(look: Looking, valkey: Server) -> None:
     await jump(look, "queue:mails")
     await look.until_shown("Inspector · list")
