@@ -263,7 +263,7 @@ async def test_a_user_with_few_permissions_is_live_all_the_same(
     server.ask("ACL", "SETUSER", "few", "on", ">pw", "~*", "+@all", *forbidden)
     node = watch(server.port, username="few", password="pw")
     await until(lambda: node.is_live)
-    (reply,) = (await node.ask(exchange([b"CLIENT", b"ID"]))).replies
+    (reply,) = (await node.ask(exchange([b"CLIENT", b"SETNAME", b"few"]))).replies
     assert isinstance(reply, ReplyError) == (forbidden != ["-info"])
     assert node.identity is not None
     assert bool(node.identity.run_id) == (forbidden == ["-client"])

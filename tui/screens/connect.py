@@ -57,8 +57,8 @@ class ConnectScreen(ModalScreen[None]):
             secret = Input(password=True, placeholder="password, if it wants one", id="password")
             yield secret
             with Horizontal():
-                yield Button("Connect", variant="primary", id="go")
-                yield Button("Start the demo", id="demo")
+                yield Button("Connect", variant="default" if self._offer_demo and not login else "primary", id="go")
+                yield Button("Start the demo", variant="default" if login else "primary", id="demo")
                 yield Button("Quit", id="quit")
 
     def on_mount(self) -> None:
