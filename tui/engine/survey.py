@@ -97,7 +97,10 @@ class Survey(Collector[Keyspace]):
             self._restarted = None
             self._publish()
             if self.share < 1:
-                pause = min(PASS_MOST, max(PASS_LEAST, self._complete.scanned / KEYS_PER_S))
+                scanned = self._complete.scanned
+                # A flush or a restore in the middle of the pass: what was counted is not what is there now.
+                pause = scanned / KEYS_PER_S if _alike(self._counted, scanned) else PASS_LEAST
+                pause = min(PASS_MOST, max(PASS_LEAST, pause))
                 await self.session.pace.rest(max(0.0, pause - (clock.now() - started)))
 
     async def _scan(self, node: Node) -> None:
@@ -181,8 +184,7 @@ class Survey(Collector[Keyspace]):
 
         That is so after a flush, a restore, or while a job fills an empty server.
         """
-        now, then = self._pass.counted, self._counted
-        if self._complete is not None and not 0.5 < (now + SMALL) / (then + SMALL) < 1.5:
+        if self._complete is not None and not _alike(self._pass.counted, self._counted):
             self._complete = None
             self._burst_until = self.session.clock.now() + BURST
 
@@ -252,3 +254,8 @@ class Survey(Collector[Keyspace]):
             denied=denied,
             restarted=self._restarted,
         )
+
+
+def _alike(now: int, then: int) -> bool:
+    """Whether two numbers of keys can be of the same keyspace a little later."""
+    return 0.5 < (now + SMALL) / (then + SMALL) < 1.5
