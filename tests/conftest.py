@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 
@@ -11,6 +12,10 @@ import pytest
 from tests.servers import GENERATIONS, HOST, Server
 from tui.engine.address import Address
 from tui.engine.session import Options, Session
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell that starts the tests in the background has them ignore ctrl-c, and all that they start as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Open = Callable[..., Session]
 Until = Callable[[Callable[[], object]], Awaitable[None]]

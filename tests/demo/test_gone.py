@@ -46,8 +46,6 @@ class Owner:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            # A shell that starts the tests in the background has them ignore ctrl-c, and what they start as well.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert self.process.stdout
         self.pids, directory, self.port = json.loads(self.process.stdout.readline())
