@@ -27,8 +27,8 @@ FIRST = 20
 """Entries shown of a stream's past when it is chosen."""
 KEPT = 2000
 """Entries kept to scroll back."""
-FASTEST = 0.5
-"""Seconds between reads while something comes: livelier than the interval, and still cheap over SSH."""
+FASTEST = 1.0
+"""Seconds between reads while something comes, when the interval is longer: a tail should not lag far behind."""
 VALUE_CUT = 2000
 """Bytes of a field's name or value that are kept; a 1 MB payload would otherwise be held 2,000 times."""
 
