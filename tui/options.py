@@ -13,10 +13,14 @@ FINE = 0
 FAULT = 1
 BAD_USAGE = 2
 COULD_NOT_LOOK = 3
+HUNG_UP = 129
+"""What a shell reports of a program that lost its terminal."""
 INTERRUPTED = 130
 """What a shell reports of a program that ctrl-c ended."""
 READER_GONE = 141
 """What a shell reports of a program that a closed pipe ended."""
+TERMINATED = 143
+"""What a shell reports of a program that SIGTERM ended."""
 
 CONNECTION = (
     ("-h --host", "HOST", "Server name or address (default: localhost)."),
@@ -53,7 +57,7 @@ SESSION = (
     ("--read-only", None, "Never write to the server."),
     ("--interval", "SECONDS", "Time between two looks, 0.1 to 60 (default: 1)."),
     ("--scan-share", "PERCENT", "Share of the server's time that surveying the keys may take (default: 5)."),
-    ("--schema schemas", "NAME", "A schema that describes the keys; may be given several times."),
+    ("--schema schemas", "NAME", "A schema that describes the keys (accepted, but not used by this version yet)."),
     ("--delimiter", "TEXT", "What separates the parts of a key (default: found out)."),
     ("--theme", "dark|light", "Colours."),
 )
@@ -100,8 +104,10 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
         (str(FAULT), "A fault in redtop itself."),
         (str(BAD_USAGE), "Wrong options or settings, no such database, or the dashboard without a terminal."),
         (str(COULD_NOT_LOOK), "Could not connect, start the demo, or look."),
-        (str(INTERRUPTED), "Stopped by ctrl-c; a report prints what is known first."),
+        (str(HUNG_UP), "The terminal of the dashboard was closed."),
+        (str(INTERRUPTED), "A command stopped by ctrl-c; a report prints what is known first."),
         (str(READER_GONE), "Whoever read the output went away."),
+        (str(TERMINATED), "The dashboard was ended by SIGTERM."),
     ),
     "Examples": (
         ("redtop demo", "A living dashboard; no Redis needed."),
