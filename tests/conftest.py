@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,8 @@ async def open_session() -> AsyncIterator[Open]:
     """Run sessions on servers until the test ends: `open_session(server, interval=0.05, scan_share=1.0)`."""
     tasks: list[asyncio.Task[None]] = []
 
-    def start(server: Server, address: Address | None = None, **options: float) -> Session:
-        settings = Options(**{"interval": 0.05, "scan_share": 1.0, **options})  # type: ignore[arg-type]
+    def start(server: Server, address: Address | None = None, **options: Any) -> Session:
+        settings = Options(**{"interval": 0.05, "scan_share": 1.0, **options})
         session = Session(address or Address(HOST, server.port), settings)
         tasks.append(asyncio.create_task(session.run()))
         return session

@@ -40,6 +40,7 @@ PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage)
 """All pages, by their number keys."""
 
 
+READ_ONLY = "this session is read-only: --read-only, or its profile, says so"
 SETTLED = 2.0
 """Seconds after which everything that stays has been loaded."""
 
@@ -279,7 +280,8 @@ def _settle() -> None:
 
 
 def _session(settings: Settings) -> Session:
-    options = Options(settings.interval, settings.scan_share, settings.delimiter)
+    read_only = READ_ONLY if settings.read_only else None
+    options = Options(settings.interval, settings.scan_share, settings.delimiter, read_only)
     return Session(settings.address, options)
 
 

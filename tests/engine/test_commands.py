@@ -42,6 +42,7 @@ ON_A_KEY: dict[str, tuple[bytes | int, ...]] = {
     "object|encoding": (b"OBJECT", b"ENCODING", b"KEY"),
     "object|freq": (b"OBJECT", b"FREQ", b"KEY"),
     "object|idletime": (b"OBJECT", b"IDLETIME", b"KEY"),
+    "pexpiretime": (b"PEXPIRETIME", b"KEY"),
     "pttl": (b"PTTL", b"KEY"),
     "scard": (b"SCARD", b"KEY"),
     "sscan": (b"SSCAN", b"KEY", 0, b"COUNT", 10),
@@ -76,7 +77,7 @@ NEED_A_WITNESS = (
 
 KEYS = [str(words[2 if words[0] == "XGROUP" else 1]).encode() for words in FILL]
 MISSING = (b"missing", b"STREAMS", b"")
-NEWER = frozenset({"hpttl"})
+NEWER = frozenset({"hpttl", "pexpiretime"})
 """Commands that 6.2 and 7.0 do not have."""
 
 

@@ -1,4 +1,7 @@
-"""The gateway: the only commands redtop can send, and how each one moves the server's hit counters.
+"""The gateway: the only commands redtop can send, who may send them, and how each one moves the hit counters.
+
+What writes is on a list of its own, and packing it asks a `Permit` each time: `--read-only`, a profile, or the role of
+a replica closes that door for everything above, whatever a screen shows.
 
 Reading is not free of traces: TYPE, PTTL, XINFO and most others add to `keyspace_hits` or `keyspace_misses`
 (measured on Redis 6.2, 7.0 and Valkey 9.1; `tests/engine/test_commands.py` measures it again on every run).
@@ -14,7 +17,7 @@ from typing import Any
 
 import hiredis
 
-from tui.engine.failure import ReplyError
+from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
 
 Reply = Any
 """bytes, int, None, a list of replies, or a ReplyError."""
@@ -29,6 +32,21 @@ MISS: Tally = (0, 1)
 
 class NotAllowedError(Exception):
     """A command that is not on the list; a programming error, never the person's."""
+
+
+@dataclass(slots=True)
+class Permit:
+    """Whether redtop may write to one server, asked at every packing: a role that flips counts at once."""
+
+    asked_for: str | None = None
+    """Why a person, or a profile, wants nothing written: a sentence; None when it may be."""
+    replica: bool = False
+    """Whether the server is a replica: its data is its primary's."""
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing may be written: a sentence; None when it may be."""
+        return self.asked_for or ("this server is a replica: write to its primary" if self.replica else None)
 
 
 Gone = Collection[bytes]
@@ -84,6 +102,11 @@ def _field_ttls(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
     return MISS if command[1] in gone and isinstance(reply, list) else _by_error(command, reply, gone)
 
 
+def _dump(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count DUMP: nil for a missing key."""
+    return MISS if reply is None else _by_error(command, reply, gone)
+
+
 def _xread(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
     """Count two look-ups per stream; only TYPE or XINFO beside it tells which ones exist.
 
@@ -112,6 +135,7 @@ READS: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {
     "object|encoding": _object,
     "object|freq": _object,
     "object|idletime": _object,
+    "pexpiretime": _ttl,
     "ping": _no_tally,
     "pttl": _ttl,
     "scan": _no_tally,
@@ -129,12 +153,32 @@ READS: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {
     "zrange": _range,
     "zscan": _pages,
 }
-"""Allowed commands by their ACL name. Nothing in this version of redtop writes."""
+"""Allowed commands that change nothing, by their ACL name."""
+
+WRITES: frozenset[str] = frozenset(
+    {
+        # What makes a change safe stands here too: none of it is of use without a change.
+        "discard",
+        "dump",
+        "exec",
+        "multi",
+        "persist",
+        "pexpireat",
+        "renamenx",
+        "restore",
+        "unlink",
+        "unwatch",
+        "watch",
+    }
+)
+"""Allowed commands of a `Writer`, by their ACL name."""
+
+_WRITE_TALLIES: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {"dump": _dump}
 
 CONTAINERS = frozenset({b"CLIENT", b"MEMORY", b"OBJECT", b"XINFO"})
 """Commands whose second word belongs to the name."""
 
-_KEY_AT = {"pttl": 1, "type": 1, "xinfo|groups": 2, "xinfo|stream": 2}
+_KEY_AT = {"pexpiretime": 1, "pttl": 1, "type": 1, "xinfo|groups": 2, "xinfo|stream": 2}
 """Where the key stands in commands whose reply says whether it exists."""
 
 
@@ -162,26 +206,40 @@ def name_of(command: Sequence[bytes]) -> str:
     return b"|".join(words).decode("ascii", "replace").lower()
 
 
-def exchange(*commands: Sequence[bytes | int]) -> Exchange:
-    """Pack commands for one round trip.
+def exchange(*commands: Sequence[bytes | int], permit: Permit | None = None) -> Exchange:
+    """Pack commands for one round trip; with a permit also those that write.
 
     Raises:
-        NotAllowedError: a command is not on the list.
+        NotAllowedError: a command is not on the list, or writes and there is no permit.
+        Unavailable: the permit does not allow writing now.
     """
     packed = [[_word(word) for word in command] for command in commands]
     names = [name_of(command) for command in packed]
     for name in names:
-        if name not in READS:
-            raise NotAllowedError(f"{name} is not a command redtop may send")
+        allow(name, permit)
 
     def tally(replies: Sequence[Reply]) -> Tally:
         asked = list(zip(names, packed, replies, strict=False))
         gone = {command[_KEY_AT[name]] for name, command, reply in asked if _is_gone(name, command, reply)}
-        tallies = [READS[name](command, reply, gone) for name, command, reply in asked]
+        tallies = [_tally_of(name)(command, reply, gone) for name, command, reply in asked]
         return sum(hits for hits, _ in tallies), sum(misses for _, misses in tallies)
 
     payload = b"".join(_packed(command) for command in packed)
     return Exchange(payload, Counter(names), len(packed), tally)
+
+
+def allow(name: str, permit: Permit | None) -> None:
+    """Let a command of that ACL name pass, or raise as `exchange` does."""
+    if name in READS:
+        return
+    if name not in WRITES or permit is None:
+        raise NotAllowedError(f"{name} is not a command redtop may send")
+    if permit.refusal is not None:
+        raise Unavailable(Failure(Kind.READ_ONLY, permit.refusal))
+
+
+def _tally_of(name: str) -> Callable[[Sequence[bytes], Reply, Gone], Tally]:
+    return READS.get(name) or _WRITE_TALLIES.get(name, _no_tally)
 
 
 def _is_gone(name: str, command: Sequence[bytes], reply: Reply) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tui.engine.address import Address
 from tui.engine.clock import Clock
-from tui.engine.commands import Exchange
+from tui.engine.commands import Exchange, Permit
 from tui.engine.failure import Failure, Unavailable
 from tui.engine.feed import Feed
 from tui.engine.footprint import Footprint
@@ -33,16 +33,19 @@ class DeploymentState:
     identity: Identity | None
     """The first node's; None until it has answered once."""
     nodes: int
+    refusal: str | None = None
+    """Why nothing may be written: a sentence; None when it may be."""
 
 
 class Deployment:
     """All servers behind one address."""
 
-    def __init__(self, address: Address, clock: Clock) -> None:
+    def __init__(self, address: Address, clock: Clock, read_only: str | None = None) -> None:
+        """Look at the servers behind an address; `read_only` is why nothing may be written there, if so."""
         self.address = address
         self.clock = clock
         self.states: Feed[DeploymentState] = Feed()
-        self.nodes = (Node(address, clock, self._changed),)
+        self.nodes = (Node(address, clock, Permit(read_only), self._changed),)
         self._changed()
 
     @property
@@ -56,7 +59,12 @@ class Deployment:
         states = [node.state for node in self.nodes]
         worst = min(states, key=lambda state: _WORST_FIRST.index(state.phase))
         first = self.nodes[0].identity
-        return DeploymentState(self.address.label, self.address.db, worst, first, len(self.nodes))
+        return DeploymentState(self.address.label, self.address.db, worst, first, len(self.nodes), self.refusal)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing may be written: a sentence; None when it may be."""
+        return next((node.permit.refusal for node in self.nodes if node.permit.refusal is not None), None)
 
     @property
     def footprint(self) -> Footprint:

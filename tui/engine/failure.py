@@ -22,6 +22,8 @@ class Kind(StrEnum):
     LOADING = "loading"
     PROTOCOL = "not a Redis server"
     DATABASE = "no such database"
+    READ_ONLY = "read-only"
+    CHANGED = "another server"
     REPLY = "error reply"
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tui.engine.address import Address
 from tui.engine.clock import Clock
-from tui.engine.commands import Exchange, exchange
+from tui.engine.commands import Exchange, Permit, exchange
 from tui.engine.connection import connect
 from tui.engine.failure import WAITS_FOR_A_PERSON, Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.footprint import Footprint
@@ -55,15 +55,22 @@ class NodeState:
 class Node:
     """One server of a deployment. `run()` keeps it connected; `ask()` talks to it."""
 
-    def __init__(self, address: Address, clock: Clock, on_change: Callable[[], None]) -> None:
+    def __init__(self, address: Address, clock: Clock, permit: Permit, on_change: Callable[[], None]) -> None:
         self.address = address
+        self.clock = clock
+        self.permit = permit
+        """Whether redtop may write here."""
+        self.in_step = asyncio.Lock()
+        """Held by a writer while the server works on its commands, and while the server counts: what a writer reads
+        on its own connection would else be in the counters before it is in the footprint."""
         self.footprint = Footprint()
         self.identity: Identity | None = None
+        self.writers = 0
+        """Connections for changes that are open now."""
         self.connections = 0
         """How many times a connection was made."""
         self.round_trip = 0.0
         """Seconds a question takes to get there and back, the server's own time aside (the least seen lately)."""
-        self._clock = clock
         self._on_change = on_change
         self._link: Link | None = None
         self._tried = asyncio.Event()
@@ -84,11 +91,23 @@ class Node:
         await self._tried.wait()  # before the first attempt has ended there is nothing to report
         if self._link is None:
             raise Unavailable(self._failure or Failure(Kind.LOST, f"{self.address.label} is not connected"))
-        answer = await self._link.ask(question)
+        if "info" in question.calls and self.in_step.locked():
+            async with self.in_step:
+                answer = await self._link.ask(question)
+        else:
+            answer = await self._link.ask(question)
         if question.expected <= FEW and answer.took:
             # Follows a faster way at once, a slower one gradually.
             self.round_trip = min(answer.took, self.round_trip * 1.1 or answer.took)
         return answer
+
+    def see(self, identity: Identity) -> None:
+        """Take note of who answers now: a primary can become a replica without any connection being lost."""
+        if self.identity is None or identity.role == self.identity.role:
+            return
+        self.identity = identity
+        self.permit.replica = identity.role == "replica"
+        self._on_change()
 
     async def run(self) -> None:
         """Connect, watch, reconnect; returns only when a person has to do something first."""
@@ -106,18 +125,19 @@ class Node:
                         self._enter(Phase.REFUSED, error.failure)
                         return
                 self._enter(Phase.LOST if self.identity else Phase.CONNECTING, self._failure)
-                await self._clock.sleep(delay)
+                await self.clock.sleep(delay)
                 delay = min(LAST_RETRY, 2 * delay)
         finally:
             if self._link is not None:
                 self._link.drop(Failure(Kind.LOST, "redtop closed the connection"))
 
     async def _connect(self) -> None:
-        link = Link(self._clock, self.footprint, self._lost)
+        link = Link(self.clock, self.footprint, self._lost)
         await connect(self.address, link)
         self.connections += 1
         try:
             self.identity = await self._introduce(link)
+            self.permit.replica = self.identity.role == "replica"
         except BaseException:
             link.drop(Failure(Kind.LOST, "the login was given up"))
             raise
@@ -151,7 +171,7 @@ class Node:
     async def _watch(self) -> None:
         """Look after the link until it is gone."""
         while (link := self._link) is not None:
-            now = self._clock.now()
+            now = self.clock.now()
             if link.waiting_since is None:
                 self._enter(Phase.LIVE, None)
                 if now - link.last_sent > QUIET:
@@ -160,7 +180,7 @@ class Node:
                 link.drop(Failure(Kind.TIMEOUT, f"{self.address.label} does not answer"))
             elif now - link.waiting_since > LATE:
                 self._enter(Phase.LATE, Failure(Kind.TIMEOUT, f"{self.address.label} does not answer"))
-            await self._clock.sleep(TICK)
+            await self.clock.sleep(TICK)
 
     def _ping(self, link: Link) -> None:
         """Ask for a sign of life without waiting for it: `waiting_since` tells."""
@@ -173,6 +193,6 @@ class Node:
     def _enter(self, phase: Phase, failure: Failure | None) -> None:
         if phase == self._state.phase and failure == self._state.failure:
             return
-        since = self._state.since if phase == self._state.phase else self._clock.wall()
+        since = self._state.since if phase == self._state.phase else self.clock.wall()
         self._state = NodeState(phase, since, failure)
         self._on_change()

@@ -32,6 +32,8 @@ class Options:
     """Largest fraction of the server's time that the survey may take."""
     delimiter: str | None = None
     """What separates the parts of a key; None means found out per key."""
+    read_only: str | None = None
+    """Why nothing may be written to the server: a sentence; None when it may be."""
 
 
 class Collector(ABC, Generic[T]):
@@ -74,7 +76,7 @@ class Session:
     def __init__(self, address: Address, options: Options | None = None, clock: Clock | None = None) -> None:
         self.options = options or Options()
         self.clock = clock or SystemClock()
-        self.deployment = Deployment(address, self.clock)
+        self.deployment = Deployment(address, self.clock, self.options.read_only)
         self.pace = Pace(self.options.interval, self.clock)
         self._collectors: dict[type, Collector[Any]] = {}
         self._group: asyncio.TaskGroup | None = None

@@ -192,6 +192,8 @@ class Pulse(Collector[Vitals]):
             self._before.clear()
             return
         good = [answer for answer in answers if isinstance(answer, Answer)]
+        for node, answer in zip(deployment.nodes, good, strict=True):
+            node.see(Info(answer.replies[-1]).identity)
         if measure_cost:
             self._cost_due = clock.now() + COST_EVERY
             replies = [[answer.replies[-1], *answer.replies[:-1]] for answer in good]
@@ -243,11 +245,14 @@ class Pulse(Collector[Vitals]):
             hit_rate=hits / reads if complete and reads else None,
             reads_per_s=per_second(reads),
             ops_per_s=per_second(sum(rate.commands for rate in known)),
-            clients=None if clients is None else clients - len(infos),
+            clients=None if clients is None else clients - self._own_connections(),
             evicted_per_s=per_second(sum(rate.evicted for rate in known)),
             expired_per_s=per_second(sum(rate.expired for rate in known)),
             keys=databases[self.session.deployment.db],
         )
+
+    def _own_connections(self) -> int:
+        return sum(1 + node.writers for node in self.session.deployment.nodes)
 
     def _publish(self, sample: Sample, failure: Failure | None) -> None:
         self._history.append(sample)

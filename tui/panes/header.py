@@ -51,7 +51,7 @@ def headline(status: Status, name: str, width: int) -> Content:
     With too little room the less needed parts go: first the cost, then what the server is.
     """
     place, server, state = _place(status, name), _server(status), _state(status)
-    mode = Content.styled("READ-ONLY", "$foreground-muted")
+    mode = Content.styled("READ-ONLY" if status.state.refusal else "READ-WRITE", "$foreground-muted")
     full = [place, server, state], [mode, _cost(status)]
     for left, right in (full, (full[0], full[1][:1]), ([place, state], full[1]), ([place, state], full[1][:1])):
         start = Content("  ").join(part for part in left if part)
