@@ -82,6 +82,7 @@ class RedtopApp(App[int]):
         self._book: Book | None = None
         self._scrub = Scrub()
         self._ever_live = False
+        self._refusal: str | None = None
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Put the last belt behind Textual's own filters."""
@@ -234,6 +235,9 @@ class RedtopApp(App[int]):
     def _show_status(self, status: Status) -> None:
         worst = status.state.worst
         self._ever_live = self._ever_live or worst.phase is Phase.LIVE
+        if status.state.refusal != self._refusal:
+            self._refusal = status.state.refusal
+            self.screen.refresh_bindings()  # what writes comes or goes
         for page in self._book.pages if self._book else ():
             page.set_class(status.stale_for is not None and self._ever_live, "-stale")
         asking = next((screen for screen in self.screen_stack if isinstance(screen, ConnectScreen)), None)

@@ -7,6 +7,8 @@ and `0%` are said of exactly all and exactly nothing, and an error is rounded up
 
 from __future__ import annotations
 
+import re
+
 DASH = "–"
 """What stands for a number that is not known."""
 
@@ -21,6 +23,9 @@ _CLOCK = (
     (_HOUR, "h", _MINUTE, "m"),
     (_MINUTE, "m", 1, "s"),
 )
+_SECONDS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY, "y": _YEAR}
+_WRITTEN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(s(?:ec)?|m(?:in)?|h|d(?:ays?)?|w|y)?(?![a-z.])")
+"""A number and its unit."""
 
 
 def count(number: float | None) -> str:
@@ -87,6 +92,26 @@ def duration(seconds: float | None) -> str:
             whole, rest = int(seconds // unit), int(seconds % unit // below)
             return f"{whole}{name} {rest}{below_name}" if rest else f"{whole}{name}"
     raise AssertionError("a minute and more always finds its unit")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds that a person wrote, as `duration` writes them or as bare seconds.
+
+    Raises:
+        ValueError: with a sentence that says how to write it.
+
+    >>> [parse_duration(t) for t in ("90", "90s", "1.5h", "2h 30m", "1d12h", "1w", " 3 min ")]
+    [90.0, 90.0, 5400.0, 9000.0, 129600.0, 604800.0, 180.0]
+    >>> parse_duration("soon")
+    Traceback (most recent call last):
+        ...
+    ValueError: write a time like 90s, 5m, 2h 30m or 7d
+    """
+    parts = _WRITTEN.findall(text.lower())
+    alone = len(parts) == 1 or all(unit for _, unit in parts)
+    if not parts or not alone or _WRITTEN.sub("", text.lower()).strip():
+        raise ValueError("write a time like 90s, 5m, 2h 30m or 7d")
+    return float(sum(float(number) * _SECONDS[unit[:1] or "s"] for number, unit in parts))
 
 
 def percent(fraction: float | None, decimals: int = 1) -> str:

@@ -17,7 +17,7 @@ from tests.servers import HOST, Server, free_port
 from tui.demo.wire import Wire
 from tui.engine.address import Address
 from tui.engine.clock import SystemClock
-from tui.engine.commands import exchange
+from tui.engine.commands import Permit, exchange
 from tui.engine.failure import Kind, ReplyError, Unavailable
 from tui.engine.node import Node, NodeState, Phase
 
@@ -32,7 +32,7 @@ class Watched(Node):
 
     def __init__(self, port: int, **rest: object) -> None:
         self.states: list[NodeState] = []
-        super().__init__(Address(HOST, port, **rest), SystemClock(), self._note)  # type: ignore[arg-type]
+        super().__init__(Address(HOST, port, **rest), SystemClock(), Permit(), self._note)  # type: ignore[arg-type]
         self.task = asyncio.create_task(self.run())
 
     def _note(self) -> None:

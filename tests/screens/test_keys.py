@@ -6,16 +6,18 @@ import base64
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from textual.widgets import Input
 
 from tests.hostile import plant_all
-from tests.looking import Looking, looking
+from tests.looking import QUICK, Looking, looking
 from tests.servers import Server
 from tui.panes.inspector import InspectorPane
 from tui.panes.keylist import KeyListPane
 from tui.panes.namespaces import NamespacesPane
+from tui.screens.confirm import ConfirmScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.keys import KeysPage
 from widgets.table import Table
@@ -340,3 +342,72 @@ async def test_another_server_gets_pages_of_its_own(look: Looking, valkey: Serve
         await look.until(lambda: isinstance(look.page, KeysPage) and look.page is not page)
         await look.until(lambda: rows(look) == [b"elsewhere"])
         await look.until(lambda: not page.is_running)
+
+
+async def answer(look: Looking, text: str) -> None:
+    """Type into the dialog's field and press its button."""
+    await look.until(lambda: isinstance(look.app.screen, ConfirmScreen) and not look.app.screen.deaf)
+    look.app.screen.query_one(Input).value = text
+    await look.press("enter", "enter")
+    await look.until(lambda: not isinstance(look.app.screen, ConfirmScreen))
+
+
+async def test_a_ttl_is_set_and_taken_away_again(look: Looking, valkey: Server) -> None:
+    await jump(look, "queue:jobs")
+    await look.until_shown("never expires")
+    await look.press("t")
+    await answer(look, "2h")
+    await look.until(lambda: valkey.ask("TTL", "queue:jobs") > 7000)
+    await look.until_shown("queue:jobs expires in 2h", "1h 59m")
+    await look.press("t")
+    await answer(look, "none")
+    await look.until(lambda: valkey.ask("TTL", "queue:jobs") == -1)
+    await look.until_shown("never expires")
+
+
+async def test_a_key_gets_another_name_and_stays_open(look: Looking, valkey: Server) -> None:
+    await jump(look, "queue:jobs")
+    await look.until_shown("Inspector · list")
+    await look.press("R")
+    await answer(look, r"queue:\xff")
+    await look.until(lambda: valkey.ask("EXISTS", b"queue:\xff") == 1)
+    assert look.pane(InspectorPane).key == b"queue:\xff"
+
+
+async def test_nothing_is_changed_when_the_answer_is_no_or_the_key_changed_meanwhile(
+    look: Looking, valkey: Server
+) -> None:
+    await jump(look, "queue:jobs")
+    await look.until_shown("Inspector · list")
+    await look.press("t")
+    await look.until(lambda: isinstance(look.app.screen, ConfirmScreen) and not look.app.screen.deaf)
+    await look.press("escape")
+    await look.until(lambda: not isinstance(look.app.screen, ConfirmScreen))
+    assert valkey.ask("TTL", "queue:jobs") == -1
+    await look.press("t")
+    await look.until(lambda: isinstance(look.app.screen, ConfirmScreen) and not look.app.screen.deaf)
+    valkey.ask("EXPIRE", "queue:jobs", 5000)
+    await answer(look, "2h")
+    await look.until_shown("Nothing was changed", "look again")
+    assert valkey.ask("TTL", "queue:jobs") <= 5000
+
+
+async def test_where_nothing_may_be_written_the_keys_that_write_do_not_exist(valkey: Server) -> None:
+    valkey.ask("SET", "one", "x")
+    async with looking(valkey.port, WIDE, settings=replace(QUICK, read_only=True)) as look:
+        await open_keys(look)
+        assert "READ-ONLY" in look.header
+        await jump(look, "one")
+        await look.until_shown("Inspector · string")
+        await look.press("t", "R")
+        assert look.app.screen is look.page
+        assert not {"keys.ttl", "keys.rename"} & {binding.id for _, binding, _, _ in look.page.active_bindings.values()}
+
+
+async def test_a_server_that_becomes_a_replica_takes_them_away_while_one_looks(look: Looking, valkey: Server) -> None:
+    await jump(look, "queue:jobs")
+    await look.until_shown("Inspector · list", "READ-WRITE")
+    valkey.ask("REPLICAOF", "127.0.0.1", 1)
+    await look.until_shown("READ-ONLY", "replica")
+    await look.press("t")
+    assert look.app.screen is look.page

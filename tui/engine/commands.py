@@ -163,7 +163,7 @@ WRITES: frozenset[str] = frozenset(
         "exec",
         "multi",
         "persist",
-        "pexpireat",
+        "pexpire",
         "renamenx",
         "restore",
         "unlink",

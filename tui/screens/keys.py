@@ -10,12 +10,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from tui.engine.edit import Edit, Rename, apply
+from tui.engine.inspect import KeyFacts, Missing, look
 from tui.engine.printable import parse_printable, printable
 from tui.engine.rediscli import cli_command
+from tui.keyedits import done_sentence, rename, rename_question, set_ttl, ttl_question
 from tui.panes.inspector import InspectorPane
 from tui.panes.keylist import KeyListPane
 from tui.panes.namespaces import NamespacesPane
 from tui.screens.base import PaneScreen
+from tui.screens.confirm import ConfirmScreen, Question
 
 DEBOUNCE = 0.15
 """Seconds a cursor must rest before what it points to is looked at: a held arrow key passes many."""
@@ -39,6 +43,8 @@ class KeysPage(PaneScreen):
                 tooltip="Copy the redis-cli command that shows this key's value"),
         Binding("c", "copy_value", "Copy value", show=False, id="keys.copy_value",
                 tooltip="Copy the value as far as it is shown"),
+        Binding("t", "set_ttl", "TTL", show=False, id="keys.ttl", tooltip="Set or remove the TTL of this key"),
+        Binding("R", "rename", "Rename", show=False, id="keys.rename", tooltip="Give this key another name"),
         Binding("left", "out", "Out", show=False, id="keys.out", tooltip="Go back to the pane on the left"),
         Binding("right", "into", "In", show=False, id="keys.into", tooltip="Go on to the pane on the right"),
     ]  # fmt: skip
@@ -129,6 +135,48 @@ class KeysPage(PaneScreen):
         line.value = ""
         line.display = True
         line.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What writes does not exist where nothing may be written, nor where there is no key to write to."""
+        if action in {"set_ttl", "rename"}:
+            return self.session.deployment.refusal is None and self.panes[self.current] is not self.families
+        return super().check_action(action, parameters)
+
+    def action_set_ttl(self) -> None:
+        """Ask for a new TTL."""
+        self._edit(ttl_question, set_ttl)
+
+    def action_rename(self) -> None:
+        """Ask for a new name."""
+        self._edit(rename_question, rename)
+
+    def _edit(self, ask: Callable[[KeyFacts, float], Question], made: Callable[[KeyFacts, str], Edit]) -> None:
+        key = self._key()
+        if key is not None:
+            change = self._ask_and_apply(key, ask, made)
+            self.run_worker(change, group="edit", exclusive=True, description="change of a key")
+
+    async def _ask_and_apply(
+        self, key: bytes, ask: Callable[[KeyFacts, float], Question], made: Callable[[KeyFacts, str], Edit]
+    ) -> None:
+        deployment = self.session.deployment
+        seen = await look(deployment, key)  # what is confirmed is how the key is now, not when the list last asked
+        if not isinstance(seen, KeyFacts):
+            gone = "the key is gone: it expired, or was deleted" if isinstance(seen, Missing) else seen.sentence
+            self.app.notify(gone, severity="warning")
+            return
+        answer = await self.app.push_screen_wait(ConfirmScreen(ask(seen, self.session.clock.wall())))
+        if answer is None:
+            return
+        edit = made(seen, answer[0])
+        failure = await apply(deployment, edit, seen)
+        if failure is not None:
+            self.app.notify(failure.sentence, title="Nothing was changed", severity="error")
+            return
+        self.app.notify(done_sentence(edit), title="Done")
+        if isinstance(edit, Rename) and self.inspector.key == edit.key:
+            self.inspector.inspect(edit.to)
+        self.session.pace.nudge()
 
     def action_copy_key(self) -> None:
         """Copy what the cursor is on."""
