@@ -18,10 +18,14 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from tests.still import REFUSED, StillSession, publish, publish_status
+from tests.still import REFUSED, StillSession, publish, publish_keys, publish_status
 from tui.app import RedtopApp
+from tui.demo.fill import FROZEN_NOW
 from tui.engine.node import Phase
 from tui.engine.session import Session
+from tui.keyedits import ttl_question
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.keys import KeysPage
 from tui.settings import Settings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -60,6 +64,25 @@ async def zoomed_streams(session: Session, pilot: Pilot[int]) -> None:
     await pilot.press("S", "z")
 
 
+async def keys_page(session: Session, pilot: Pilot[int]) -> None:
+    publish(session)
+    await settle(pilot)
+    await pilot.press("2", "I")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, KeysPage)
+    publish_keys(pilot.app.screen)
+
+
+async def asked_for_a_ttl(session: Session, pilot: Pilot[int]) -> None:
+    await keys_page(session, pilot)
+    page = pilot.app.screen
+    assert isinstance(page, KeysPage)
+    assert page.inspector.facts is not None
+    question = ttl_question(page.inspector.facts, FROZEN_NOW)
+    await pilot.app.push_screen(ConfirmScreen(question, deaf_for=0.001))
+    await settle(pilot)
+
+
 @dataclass(frozen=True)
 class Picture:
     """One picture: what is shown, how large, in which theme."""
@@ -86,6 +109,11 @@ PICTURES = [
     Picture("connect", no_server, 80, 24),
     Picture("connect", no_server, 120, 40, "light"),
     Picture("help", explained, 120, 40),
+    *(
+        Picture("keys", keys_page, *size, theme)
+        for size, theme in (((80, 24), "dark"), ((120, 40), "light"), ((120, 40), "dark"), ((200, 60), "dark"))
+    ),
+    Picture("set-ttl", asked_for_a_ttl, 120, 40),
     Picture("streams", zoomed_streams, 120, 40),
     Picture("streams", zoomed_streams, 80, 24, "light"),
 ]
@@ -137,6 +165,7 @@ async def main() -> None:
         picture.path.write_text(await draw(picture))
     for theme in ("dark", "light"):
         (SCREENSHOTS / f"dashboard-{theme}.svg").write_text(await draw(Picture("", everything, 160, 48, theme)))
+    (SCREENSHOTS / "keys-dark.svg").write_text(await draw(Picture("", keys_page, 160, 48)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Nothing here asks a server, and no clock runs, so that a picture is the same on 
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
 from collections import defaultdict
@@ -18,10 +19,14 @@ from tui.demo.fill import FROZEN_NOW, build, plan
 from tui.demo.wire import Command
 from tui.engine.address import Address
 from tui.engine.deployment import DeploymentState
+from tui.engine.elements import Page
 from tui.engine.expiring import Expiries, Expiring
 from tui.engine.failure import Failure, Kind
 from tui.engine.footprint import Cost
 from tui.engine.info import Identity
+from tui.engine.inspect import KeyFacts
+from tui.engine.keylist import Entries, Listing, Row
+from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import Keyspace
 from tui.engine.node import NodeState, Phase
 from tui.engine.session import Options, Session
@@ -30,6 +35,8 @@ from tui.engine.streams import Group, Stream, StreamList, Streams
 from tui.engine.survey import Survey
 from tui.engine.tail import Entry, Tail, TailSnapshot
 from tui.engine.vitals import Pulse, Sample, Vitals
+from tui.panes.inspector import InspectorPane
+from tui.screens.keys import KeysPage
 
 KEYS = 20_000
 MEMORY = 40 << 20
@@ -262,3 +269,42 @@ def publish(session: Session, *, share: float = 1.0, gap: bool = False) -> None:
     session.of(Tail).feed.publish(tail(chosen))
     session.of(Pulse).feed.publish(vitals(state(), gap=gap))
     publish_status(session)
+
+
+FAMILY = ("session:", "{hex}")
+"""What is chosen on the still Keys page."""
+
+
+def publish_keys(page: KeysPage) -> None:
+    """Show one family's keys, and the first of them."""
+    seen = page.session.of(Survey).feed.latest
+    assert seen is not None
+    page.families.reveal(FAMILY)
+    page.keys.choose(FAMILY, [family.shape for family in seen.families])
+    shape_of = Shaper().shape_of
+    found = [key for key in sorted(world()[0]) if shape_of(key)[1:] == (b"session", b"{hex}")]
+    for key in found:
+        page.keys._facts[key] = _row(key), 0.0
+    page.keys.snapshot = Listing(
+        Entries(found), len(world()[0]), len(world()[0]), complete=True, full=None, generation=1
+    )
+    _open(page.inspector, found[0])
+
+
+def _row(key: bytes) -> Row:
+    about = world()[0][key]
+    return Row(key, about.kind, None if about.ttl is None else FROZEN_NOW + about.ttl, about.size, gone=False)
+
+
+def _open(inspector: InspectorPane, key: bytes) -> None:
+    about = _row(key)
+    value = json.dumps({"user_id": "7d0c2f31", "login_time": "2026-11-20T09:30:00Z", "ip_address": "198.18.7.21",
+                        "roles": ["admin", "editor"], "mfa": True, "visits": 42, "theme": None}).encode()  # fmt: skip
+    inspector.inspect(key)
+    inspector.snapshot = KeyFacts(
+        key=key, kind="string", encoding="raw", memory=about.bytes, length=len(value), expires_at=about.expires_at,
+        idle=12, frequency=None, looked_at=FROZEN_NOW, touched=False, field_ttls=True,
+    )  # fmt: skip
+    shown = Page(data=value, read=len(value))
+    inspector._value.take(shown)
+    inspector._show_page(shown)

@@ -42,6 +42,7 @@ def columns(keys: int, width: int = NARROW) -> tuple[Column, ...]:
         Column("bytes", 6, "right", priority=7),
         Column("type", 6, "left", priority=5),
         Column("TTL", 7, "right", priority=4),
+        Column("all gone", 8, "right", priority=2),
         Column("no TTL", 7, "right", priority=8),
     )
 
@@ -60,7 +61,8 @@ class NamespacesPane(Pane[Keyspace]):
         "While the keyspace is still being read the numbers are estimates: 812k ±6k means that the truth lies within "
         "6k of 812k in 95 of 100 cases. When everything has been read the ± is gone.\n"
         "≥ before bytes: a few keys are so much bigger than the rest that only a lower bound is honest.\n"
-        "TTL is the mean time left of keys that have one; 'no TTL' the share that never expires.\n"
+        "TTL is the mean time left of keys that have one, 'all gone' the time until the last of these has expired; "
+        "'no TTL' is the share that never expires.\n"
         "enter lists the keys of the family under the cursor."
     )
     COLUMN = 0
@@ -247,6 +249,7 @@ def _row(branch: Branch, depth: int, is_open: bool, total: int) -> Row:
         Content(f"{'≥' * branch.bytes_at_least}{size(branch.bytes)}"),
         Content.styled(main if len(branch.types) < 2 else "mixed", "$foreground-muted"),
         Content(_short(branch.ttl_mean)),
+        Content.styled(_short(branch.ttl_max), "$foreground-muted"),
         Content.styled(
             percent(branch.no_ttl, 0), "$text-warning" if leaks else "" if branch.no_ttl else "$foreground-muted"
         ),
