@@ -34,6 +34,7 @@ from tui.engine.status import Status, StatusWatch
 from tui.engine.streams import Group, Stream, StreamList, Streams
 from tui.engine.survey import Survey
 from tui.engine.tail import Entry, Tail, TailSnapshot
+from tui.engine.values import decode
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.panes.inspector import InspectorPane
 from tui.screens.keys import KeysPage
@@ -307,4 +308,4 @@ def _open(inspector: InspectorPane, key: bytes) -> None:
     )  # fmt: skip
     shown = Page(data=value, read=len(value))
     inspector._value.take(shown)
-    inspector._show_page(shown)
+    inspector._show_page(shown, decode(value))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
@@ -189,12 +191,14 @@ class InspectorPane(Pane[Found]):
     async def _next(self, pages: Pages) -> None:
         await self._seen.wait()
         page = await pages.next()
+        # Laying out 64 KB of JSON takes up to 70 ms: a key pressed meanwhile must not wait for it.
+        decoded = await asyncio.to_thread(self._decode, page) if isinstance(page, Page) and page.data else None
         if pages is not self._pages:
             return
         self._value.reading = False
         if isinstance(page, Page):
             self._value.take(page)
-            self._show_page(page)
+            self._show_page(page, decoded)
         elif isinstance(page, Failure):
             self._refuse(page)
         else:
@@ -209,19 +213,21 @@ class InspectorPane(Pane[Found]):
             self.query_one(Drill).show_nothing(Content(failure.sentence))
         self._show_facts()
 
-    def _show_page(self, page: Page) -> None:
-        if page.data:
-            self._show_text(page)
+    def _decode(self, page: Page) -> Decoded:
+        total = self._facts.length if self._facts else None
+        return decode(page.data, not page.more and not page.start, start=page.start, total=total, most=LINES)
+
+    def _show_page(self, page: Page, decoded: Decoded | None) -> None:
+        if decoded is not None:
+            self._show_text(page, decoded)
         elif self._value.elements or self.filter:
             self._show_elements()
         else:
             self.query_one(Drill).show_nothing(Content(page.note or "(empty)"))
         self._show_facts()
 
-    def _show_text(self, page: Page) -> None:
-        facts, drill = self._facts, self.query_one(Drill)
-        whole = not page.more and not page.start
-        decoded = decode(page.data, whole, start=page.start, total=facts.length if facts else None, most=LINES)
+    def _show_text(self, page: Page, decoded: Decoded) -> None:
+        drill = self.query_one(Drill)
         lines = text_lines(decoded, drill.size.width)
         self._decoded.append(decoded)
         if len(lines) == LINES:
