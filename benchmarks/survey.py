@@ -1,6 +1,7 @@
 """How fast the survey reads, how true its first picture is, and what other clients feel of it.
 
     python -m benchmarks.survey [--keys 1000000] [--rounds 3]
+    python -m benchmarks.survey --growth                       (100,000 to 10 million keys: memory, first picture)
 
 Against `redis-cli --memkeys` of the redis-cli on PATH, on the same server in the same run. The server is the Valkey
 of the demo; redtop runs in a process of its own, so that its CPU and memory are its own.
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +32,8 @@ from tui.engine.address import Address
 from tui.engine.session import Options, Session
 from tui.engine.survey import Survey
 
+FEW, MANY = 100_000, 10_000_000
+"""Keys between which the growth of the process is measured."""
 READS = 1500
 """GETs per latency measurement, one after the other."""
 
@@ -39,14 +43,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--growth", action="store_true", help="measure memory and the first picture up to 10 M keys")
     parser.add_argument("--probe", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--share", type=float, default=1.0, help=argparse.SUPPRESS)
-    parser.add_argument("--endless", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--share", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--until", choices=("first", "complete", "killed"), default="complete", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.probe:
-        asyncio.run(_probe(options.probe, options.share, endless=options.endless))
+        asyncio.run(_probe(options.probe, options.share, options.until))
         return
     print(describe())
+    if options.growth:
+        _growth()
+        return
     with DemoServer(maxmemory=8 << 30) as server:
         fill(server.port, options.keys)
         process = _server_process(server.port)
@@ -64,7 +72,7 @@ def _speed(port: int, server: psutil.Process, options: argparse.Namespace) -> No
     runs, memkeys = [], []
     for _ in range(options.rounds):
         before = server.cpu_times()
-        run = json.loads(subprocess.check_output([*_command(port), "--share", "1"]))
+        run = _run(port, "--share", "1")
         after = server.cpu_times()
         runs.append(run | {"server": after.user + after.system - before.user - before.system})
         if shutil.which("redis-cli"):
@@ -80,16 +88,41 @@ def _speed(port: int, server: psutil.Process, options: argparse.Namespace) -> No
     if memkeys:
         ratio = statistics.median(memkeys) / wall
         print(f"  redis-cli --memkeys  {ratio:7.2f} x as long   (promise: at least 4)")
-    print(f"\nfirst picture after {max(run['first'] for run in runs):.2f} s (promise: 1)")
-    print(f"  worst error of a family's share: {100 * max(run['off'] for run in runs):.2f} points (promise: 1)")
+    _print_first("at full speed", runs)
+    _print_first("by default", [_run(port, "--until", "first") for _ in range(options.rounds)])
+
+
+def _growth() -> None:
+    """Measure what ten million keys take beside a hundred thousand."""
+    rss = {}
+    for keys in (FEW, MANY):
+        with DemoServer(maxmemory=16 << 30) as server:
+            fill(server.port, keys)
+            run = _run(server.port, "--share", "1")
+            rss[keys] = run["rss"]
+            print(f"\n{keys} keys: counted in {run['wall']:.1f} s, process {run['rss']:.0f} MB")
+            _print_first("at full speed", [run])
+            _print_first("by default", [_run(server.port, "--until", "first") for _ in range(3)])
+    print(f"\nfrom {FEW} to {MANY} keys the process grows by {rss[MANY] - rss[FEW]:.0f} MB   (promise: at most 30)")
+
+
+def _print_first(how: str, runs: Sequence[dict[str, Any]]) -> None:
+    after, off = max(run["first"] for run in runs), 100 * max(run["off"] for run in runs)
+    print(f"  first picture {how}: {after:.2f} s (promise: 1), a family's share off by {off:.2f} points (promise: 1)")
+
+
+def _run(port: int, *arguments: str) -> dict[str, Any]:
+    """Survey in a process of its own, and return what it measured."""
+    run: dict[str, Any] = json.loads(subprocess.check_output([*_command(port), *arguments]))
+    return run
 
 
 def _command(port: int) -> list[str]:
     return [sys.executable, "-m", "benchmarks.survey", "--probe", str(port)]
 
 
-async def _probe(port: int, share: float, *, endless: bool) -> None:
-    """Survey in this process until the keyspace is counted (or for ever), and print what it took."""
+async def _probe(port: int, share: float | None, until: str) -> None:
+    """Survey in this process until there is a picture, all is counted, or for ever, and print what it took."""
     session = Session(Address("127.0.0.1", port), Options(scan_share=share))
     task = asyncio.create_task(session.run())
     used, started = _cpu(), time.perf_counter()
@@ -99,7 +132,7 @@ async def _probe(port: int, share: float, *, endless: bool) -> None:
             shown = {family.pattern: family.keys / picture.dbsize for family in picture.families}
             off = max(abs(shown.get(pattern, 0.0) - truth) for pattern, truth in SHARES.items())
             first = {"first": time.perf_counter() - started, "off": off}
-        if picture.complete and not endless:
+        if (picture.complete and until == "complete") or (first and until == "first"):
             break
     result = first | {"wall": time.perf_counter() - started, "cpu": _cpu() - used}
     print(json.dumps(result | {"rss": psutil.Process().memory_info().rss / 1e6}))
@@ -117,8 +150,8 @@ def _latency(port: int, rounds: int) -> None:
     """Measure another client's GETs beside each way of reading, in turn, so that a noisy machine treats all alike."""
     ways: dict[str, list[str] | None] = {
         "nothing": None,
-        "redtop, default": [*_command(port), "--share", "0.05", "--endless"],
-        "redtop, full speed": [*_command(port), "--share", "1", "--endless"],
+        "redtop, default": [*_command(port), "--until", "killed"],
+        "redtop, full speed": [*_command(port), "--share", "1", "--until", "killed"],
     }
     if shutil.which("redis-cli"):
         ways["redis-cli --memkeys"] = ["redis-cli", "-p", str(port), "--memkeys"]

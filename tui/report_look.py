@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from tui.engine.keyspace import Keyspace
 from tui.engine.node import Phase
 from tui.engine.session import Options, Session
 from tui.engine.streams import PER_TICK, StreamList, Streams
+from tui.engine.streams_board import StreamBoard
 from tui.engine.survey import Survey
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.settings import Settings
@@ -49,6 +50,8 @@ class Look:
     footprint: Footprint
     elapsed: float
     """Seconds from the beginning to the picture of the keyspace."""
+    at: float
+    """Wall-clock seconds at its end."""
     interrupted: bool
     """Whether a person ended it early."""
     failure: Failure | None
@@ -70,7 +73,7 @@ async def look(settings: Settings, *, exact: bool, stop: asyncio.Event, show: Sh
         what was found; why nothing was; None when it was stopped before there was anything.
     """
     full_speed = exact and not settings.scan_share_given
-    share = FULL_SPEED if full_speed else settings.scan_share
+    share = FULL_SPEED if full_speed else settings.wanted_share
     session = Session(settings.address, Options(INTERVAL, share, settings.delimiter))
     looker = _Looker(session, exact=exact, stop=stop, show=show)
     async with asyncio.TaskGroup() as group:  # a programming error in the session ends the look loudly
@@ -153,7 +156,7 @@ class _Looker:
         failure = (keyspace and keyspace.failure) or _told(vitals)
         if keyspace is None or (failure is not None and not keyspace.scanned):
             return failure
-        streams = self._streams.feed.latest or Streams((), 0.0)
+        streams, denied = await self._with_details(self._streams.feed.latest or Streams((), 0.0))
         return Look(
             address=self._session.deployment.address,
             vitals=replace(vitals, now=_last_known(vitals)),
@@ -161,10 +164,19 @@ class _Looker:
             streams=streams,
             footprint=self._session.deployment.footprint,
             elapsed=self._elapsed,
+            at=self._session.clock.wall(),
             interrupted=self._stop.is_set(),
             failure=failure,
-            notes=_notes(keyspace, vitals, streams, interrupted=self._stop.is_set()),
+            notes=(*_notes(keyspace, vitals, streams, interrupted=self._stop.is_set()), *denied),
         )
+
+    async def _with_details(self, streams: Streams) -> tuple[Streams, Sequence[str]]:
+        """Add sizes, oldest pending entries and consumers; returns, too, which permissions that lacks."""
+        if self._stop.is_set():
+            return streams, ()
+        board = await self._session.of(StreamBoard).once(streams)
+        detailed = {stream.key: stream for stream in board.streams}
+        return replace(streams, streams=tuple(detailed[stream.key] for stream in streams.streams)), board.denied
 
     async def _ask_streams(self, keyspace: Keyspace) -> None:
         """Wait until every stream was asked about once; they take turns, so many take several."""

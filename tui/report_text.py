@@ -16,7 +16,7 @@ from tui.engine.keyspace import Family, Keyspace
 from tui.engine.printable import printable
 from tui.engine.streams import Stream, Streams
 from tui.report_look import Look
-from tui.units import DASH, count, duration, percent, plus_minus, rate, size
+from tui.units import DASH, count, duration, percent, plus_minus, rate, size, size_plus_minus
 
 MOST_FAMILIES = 30
 """Families listed: what fits on a screen; the rest is summed up in one line, and the JSON document has them all."""
@@ -72,27 +72,6 @@ def shortened(text: str, width: int) -> str:
         return text
     tail = (width - 1) * 2 // 5
     return f"{set_cell_size(text, width - 1 - tail)}…{set_cell_size(text[::-1], tail)[::-1]}"
-
-
-def size_plus_minus(octets: int | None, error: float) -> str:
-    """Say an estimated size with its error, which is rounded up; an exact one says no error.
-
-    >>> size_plus_minus(38 * 2**20, 1_300_000), size_plus_minus(2_050, 0), size_plus_minus(None, 0)
-    ('38.0M ±1.3M', '2.0K', '–')
-    >>> size_plus_minus(5_000, 12.5), size_plus_minus(5_000, 12_345), size_plus_minus(5_000, float("inf"))
-    ('4.9K ±13B', '4.9K ±13K', '4.9K ±∞')
-    """
-    if octets is None or error == 0:
-        return size(octets)
-    unit = 1.0
-    while 1024 * unit <= error < float("inf"):
-        unit *= 1024
-    unit *= 0.1 if unit > 1 and error < 10 * unit else 1
-    return f"{size(octets)} ±{_trimmed(size(-(-error // unit) * unit if error < float('inf') else error))}"
-
-
-def _trimmed(said: str) -> str:
-    return said.replace(".0", "")
 
 
 def lined_up(numbers: Sequence[str]) -> list[str]:

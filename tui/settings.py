@@ -15,9 +15,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tui.engine.address import DEFAULT_PORT, Address, Tls, parse_url
+
+if TYPE_CHECKING:
+    from tui.engine.schema.catalog import Catalog
+    from tui.engine.schema.model import Schema
 
 MIN_INTERVAL = 0.1
 """Seconds between two looks; nobody reads faster, and a server would begin to feel it."""
@@ -25,6 +29,8 @@ MAX_INTERVAL = 60.0
 """Seconds between two looks; a rate over a longer time hides what happened."""
 DEFAULT_SCAN_SHARE = 0.05
 """Part of the server's time that a survey may take: applications do not feel a twentieth."""
+READ_ONLY = "this session is read-only: --read-only, or its profile, says so"
+"""Why nothing may be written, when the settings say so."""
 THEMES = ("dark", "light")
 CONFIG_FILE = "config.toml"
 
@@ -64,7 +70,7 @@ VARIABLES = {
 _BOUND = frozenset(("username", "password", "sni", "insecure"))
 _TLS_DETAILS = ("cacert", "cert", "key", "sni", "insecure")
 
-_REST = ("read_only", "interval", "scan_share", "delimiter", "schemas", "theme")
+_REST = ("read_only", "interval", "scan_share", "delimiter", "schemas", "theme", "production", "protected")
 
 Fields = dict[str, Any]
 
@@ -94,16 +100,52 @@ class Settings:
     """Names or files of the schemas that describe the keys."""
     theme: str | None = None
     """`dark`, `light`, or None for the default."""
+    production: bool = False
+    """Whether the profile says so: a purge then asks for the profile's name as well."""
+    protected: tuple[bytes, ...] = ()
+    """What keys begin with that no purge with this profile removes."""
+
+    @property
+    def wanted_share(self) -> float | None:
+        """The share a person wants; None when that is left to redtop, which then takes less while others are served."""
+        return self.scan_share if self.scan_share_given or self.scan_share != DEFAULT_SCAN_SHARE else None
 
 
 def load(flags: Mapping[str, object]) -> Settings:
     """Resolve the settings of this process, with its environment and the user's config folder."""
-    folder = Path()
-    if flags.get("profile") is not None:
-        from platformdirs import user_config_path  # 17 ms that nobody without a profile should wait for
-
-        folder = user_config_path("redtop")
+    # Finding the folder takes 17 ms that nobody without a profile or a schema should wait for.
+    folder = config_folder() if flags.get("profile") is not None or flags.get("schemas") else Path()
     return resolve(flags, os.environ, folder)
+
+
+def config_folder() -> Path:
+    """Return the user's own folder for redtop's settings."""
+    from platformdirs import user_config_path
+
+    return user_config_path("redtop")
+
+
+def catalog(config_dir: Path | None = None) -> Catalog:
+    """Return the schemas there are: the built-in ones, and those in the folder `schemas` beside the settings."""
+    from tui.engine.schema.catalog import Catalog  # TOML and msgspec: 20 ms
+
+    return Catalog((config_folder() if config_dir is None else config_dir) / "schemas")
+
+
+def schemas_of(wanted: Sequence[str], config_dir: Path | None = None) -> tuple[Schema, ...]:
+    """Return schemas by name or file, in the order given.
+
+    Raises:
+        SettingsError: with one sentence, when one does not exist or is wrong.
+    """
+    if not wanted:
+        return ()
+    from tui.engine.schema.model import SchemaError
+
+    try:
+        return catalog(config_dir).load(wanted)
+    except SchemaError as error:
+        raise SettingsError(str(error)) from None
 
 
 def resolve(flags: Mapping[str, object], environ: Mapping[str, str], config_dir: Path) -> Settings:
@@ -113,7 +155,8 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str], config_dir:
         flags: by the names in `FLAGS`, and `profile`; missing, None, False and () mean not given. Numbers may
             be text; `scan_share` is in percent, `interval` in seconds.
         environ: the environment; the names in `VARIABLES` and REDISCLI_AUTH count, and empty means not given.
-        config_dir: the folder of `config.toml`, which is read only when a profile is asked for.
+        config_dir: the folder of `config.toml` and of the user's schemas, which are read only when a profile or a
+            schema is asked for.
 
     Raises:
         SettingsError: with one sentence, when something given is wrong.
@@ -129,6 +172,7 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str], config_dir:
     merged: Fields = {}
     for source in sources:
         merged = _underlay(merged, source)
+    schemas_of(merged.get("schemas", ()), config_dir)  # refuse what is wrong before anything else happens
     rest = {name: merged[name] for name in _REST if name in merged}
     given_share = "scan_share" in merged
     return Settings(_address(merged), None if profile is None else str(profile), scan_share_given=given_share, **rest)
@@ -305,6 +349,24 @@ def _file(value: object, label: str) -> str:
     return str(path)
 
 
+def prefixes(value: object, label: str) -> tuple[bytes, ...]:
+    """Read beginnings of keys, written in printable form.
+
+    Raises:
+        SettingsError: one of them is empty, or not in printable form.
+    """
+    return tuple(_prefix(text, label) for text in _texts(value, label))
+
+
+def _prefix(text: str, label: str) -> bytes:
+    from tui.engine.printable import parse_printable  # 6 ms that `redtop --version` need not spend
+
+    try:
+        return parse_printable(text)
+    except ValueError as error:
+        raise SettingsError(f"{label}: {error}.") from None
+
+
 def _theme(value: object, label: str) -> str:
     if value not in THEMES:
         raise SettingsError(f"{label} must be {' or '.join(THEMES)}.")
@@ -329,4 +391,5 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "delimiter": _delimiter,
     "schemas": _texts,
     "theme": _theme,
+    "protected": prefixes,
 }

@@ -181,6 +181,24 @@ def plus_minus(value: float | None, error: float | None) -> str:
     return f"{count(value)} ±{_error(error)}"
 
 
+def size_plus_minus(octets: float | None, error: float) -> str:
+    """Say an estimated size with its error, which is rounded up; an exact one says no error.
+
+    >>> size_plus_minus(38 * 2**20, 1_300_000), size_plus_minus(2_050, 0), size_plus_minus(None, 0)
+    ('38.0M ±1.3M', '2.0K', '–')
+    >>> size_plus_minus(5_000, 12.5), size_plus_minus(5_000, 12_345), size_plus_minus(5_000, float("inf"))
+    ('4.9K ±13B', '4.9K ±13K', '4.9K ±∞')
+    """
+    if octets is None or error == 0:
+        return size(octets)
+    unit = 1.0
+    while 1024 * unit <= error < _INFINITY:
+        unit *= 1024
+    unit *= 0.1 if unit > 1 and error < 10 * unit else 1
+    rounded = size(-(-error // unit) * unit if error < _INFINITY else error)
+    return f"{size(octets)} ±{rounded.replace('.0', '')}"
+
+
 def ago(seconds: float | None) -> str:
     """Say how long ago, in one unit, rounded down; what a clock set back made negative is just now.
 

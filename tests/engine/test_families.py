@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tui.demo import SYSTEMS
 from tui.demo.fill import CREATES, FROZEN_NOW, build, plan
-from tui.engine.estimate import error_of
+from tui.engine.estimate import error_of, variance_of
 from tui.engine.families import MAX_SHAPES, TTL_BOUNDS_MS, Families, Tally
 from tui.engine.keyshape import Shaper
 
@@ -173,7 +173,7 @@ def test_100_000_different_words_take_bounded_memory_and_none_is_lost(make: Call
         add(families, [make(chance).encode() for _ in range(PAGE)])
         assert len(families._tallies) <= MAX_SHAPES
     assert families.total().keys == sum(patterns(families).values()) == 100_000
-    assert len(families._crowded) + len(families._given_up) <= 10 * MAX_SHAPES
+    assert len(families._crowds.crowded) + len(families._crowds.apart) + len(families._given_up) <= 10 * MAX_SHAPES
 
 
 def test_what_is_found_early_stays_when_names_overflow() -> None:
@@ -264,7 +264,7 @@ def test_a_folded_family_knows_how_sure_it_is() -> None:
     families = Families(Shaper())
     add(families, [(f"n:{next(people)}" if chance.random() < 0.5 else "i:7").encode() for _ in range(10_000)])
     errors = {
-        shape[1]: error_of(tally.keys, tally.spread, families.pages, 100_000)
+        shape[1]: error_of(tally.keys, variance_of(tally.keys, tally.spread, families.pages), families.pages, 100_000)
         for shape, tally in families.folded().items()
     }
     assert errors[b"n"] == pytest.approx(errors[b"i"]), "of two families that make up all keys, one varies as the other"

@@ -6,9 +6,11 @@ tries to be nasty.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tui.engine.keyshape import ID, Shape, has_placeholder, is_placeholder
@@ -17,6 +19,8 @@ CROWD = 8
 """Single keys side by side that are taken for one family; fewer may well be settings with names of their own."""
 FEW = 5
 """A part with an id and fixed text (`cert:api1-{int}`) that holds fewer keys than this counts as a single key."""
+THINGS = 32
+"""Names at the end of keys that may be what is known of each of many (`user:{int}:cart`), when each has many keys."""
 STRAY = 0.1
 """Siblings of a family with at most this part of its keys, and a shape that its ids take by chance, belong to it."""
 CROWD_OF_TREES = 8
@@ -26,26 +30,50 @@ ROOT_CROWD = 100
 
 Crowd = tuple[Shape, bool]
 """A position where many names stand side by side: what stands before it, and whether the names end the key."""
+STANDS_OUT = 10
+"""A name with so many times the keys of its neighbours, and mostly other things below it than they have, is no id."""
+
 Counts = Mapping[Shape, int]
 """Keys by shape."""
 Moves = Mapping[Shape, Shape]
 """New shapes of those that get one."""
 
 
-def names(counts: Counts, crowded: set[Crowd]) -> dict[Shape, Shape]:
-    """Return the family of every shape, with `{id}` wherever a position is crowded.
+@dataclass(slots=True)
+class Crowds:
+    """What many shapes have told about positions."""
 
-    Such positions are added to `crowded`.
+    crowded: set[Crowd] = field(default_factory=set)
+    apart: set[Shape] = field(default_factory=set)
+    """Beginnings that end with a name at a crowded position, which is no id all the same."""
+
+    def take(self, other: Crowds) -> None:
+        """Add what other shapes have told."""
+        self.crowded |= other.crowded
+        self.apart |= other.apart
+
+    def fold(self, shape: Shape, depth: int) -> bool:
+        """Whether `{id}` belongs in that place of a shape."""
+        crowd = shape[:depth], len(shape) == depth + 1
+        return crowd in self.crowded and not is_placeholder(shape[depth]) and shape[: depth + 1] not in self.apart
+
+
+def names(counts: Counts, seen: float = 1.0) -> tuple[dict[Shape, Shape], Crowds]:
+    """Return the family of every shape, with `{id}` wherever a position is crowded, and these positions.
+
+    `seen` is the part of the keyspace that was counted: names that will have hundreds of keys have met us with one or
+    two so far, and should not be taken for ids until then.
     """
     found = {shape: shape for shape in counts}
+    crowds = Crowds()
     current = counts
     for depth in range(1, max(map(len, counts), default=0)):
-        for moves in (_strays, lambda now, at: _crowd_moves(now, at, crowded)):
+        for moves in (_strays, lambda now, at: _crowd_moves(now, at, crowds, seen)):
             moved = moves(current, depth)
             if moved:
                 found = {shape: moved.get(name, name) for shape, name in found.items()}
                 current = recount(current, moved)
-    return found
+    return found, crowds
 
 
 def recount(counts: Counts, moves: Moves) -> Counts:
@@ -98,44 +126,97 @@ def taker(part: bytes) -> Callable[[bytes], bool]:
     return lambda other: matches(other) is not None
 
 
-def _rename(shape: Shape, depth: int, crowds: set[Crowd], keys: int) -> Shape:
-    if len(shape) <= depth or is_placeholder(shape[depth]):
-        return shape
-    leaf = len(shape) == depth + 1
-    if leaf and keys >= FEW and has_placeholder(shape[depth]):
-        return shape
-    return (*shape[:depth], ID, *shape[depth + 1 :]) if (shape[:depth], leaf) in crowds else shape
+def _crowd_moves(counts: Counts, depth: int, crowds: Crowds, seen: float) -> Moves:
+    singles = _singles(counts, depth, seen)
+    crowds.crowded |= _crowds_of_leaves(singles, depth)
+    for prefix, trees in _trees(counts, depth).items():
+        if trees.many(seen) >= ROOT_CROWD or (depth > 1 and trees.are_ids(seen)):
+            crowds.crowded.add((prefix, False))
+            crowds.apart.update((*prefix, name) for name in trees.apart())
+    return {
+        shape: (*shape[:depth], ID, *shape[depth + 1 :])
+        for shape in counts
+        if len(shape) > depth and crowds.fold(shape, depth) and (len(shape) > depth + 1 or shape in singles)
+    }
 
 
-def _crowd_moves(counts: Counts, depth: int, crowded: set[Crowd]) -> Moves:
-    crowds = _crowds(counts, depth)
-    if not crowds:
-        return {}
-    crowded |= crowds
-    renamed = ((shape, _rename(shape, depth, crowds, keys)) for shape, keys in counts.items())
-    return {shape: name for shape, name in renamed if name is not shape}
+def _singles(counts: Counts, depth: int, seen: float) -> set[Shape]:
+    """Find the shapes that end at one depth and stand for a single key, or few."""
+    groups: dict[tuple[Shape, bool], list[Shape]] = {}
+    for shape in counts:
+        if len(shape) == depth + 1 and not is_placeholder(shape[depth]):
+            groups.setdefault((shape[:depth], has_placeholder(shape[depth])), []).append(shape)
+    singles: set[Shape] = set()
+    for (_, glued), shapes in groups.items():
+        if len(shapes) < (ROOT_CROWD if glued else THINGS):
+            rare = [shape for shape in shapes if counts[shape] < FEW]
+            shapes = rare if _has_few_each(sum(counts[shape] for shape in rare), len(rare), FEW, seen) else []
+        singles.update(shapes)
+    return singles
 
 
-def _crowds(counts: Counts, depth: int) -> set[Crowd]:
-    """Find crowded positions at one depth."""
-    leaves: Counter[Shape] = Counter()
-    words: dict[Shape, set[bytes]] = {}
-    below: dict[Shape, set[Shape]] = {}
-    keys: Counter[Shape] = Counter()
+def _crowds_of_leaves(singles: Iterable[Shape], depth: int) -> set[Crowd]:
+    leaves = Counter(shape[:depth] for shape in singles)
+    return {(prefix, True) for prefix, many in leaves.items() if many >= (CROWD if depth > 1 else ROOT_CROWD)}
+
+
+@dataclass(slots=True)
+class _Trees:
+    """Names that stand at one position, with more below them."""
+
+    keys: Counter[bytes] = field(default_factory=Counter)
+    """By name."""
+    below: Counter[Shape] = field(default_factory=Counter)
+    """How many names have the same below them."""
+    all: list[tuple[bytes, Shape, int]] = field(default_factory=list)
+    """Name, what is below it, and keys."""
+
+    def add(self, name: bytes, below: Shape, keys: int) -> None:
+        """Take in a name with one of the things below it."""
+        self.keys[name] += keys
+        self.below[below] += 1
+        self.all.append((name, below, keys))
+
+    def many(self, seen: float) -> float:
+        """Estimate how many names there are (Chao, Scandinavian Journal of Statistics 11, 1984)."""
+        met = Counter(self.keys.values())
+        return len(self.keys) + (1 - seen) * met[1] * (met[1] - 1) / (2 * met[2] + 2)
+
+    def are_ids(self, seen: float) -> bool:
+        """Whether names that are not many are ids: they have as many keys each as there are things to know of one."""
+        names, things = len(self.keys), len(self.below)
+        few_each = things <= CROWD_OF_TREES and _has_few_each(self.keys.total(), names, 2 * things + 1, seen)
+        return few_each and names >= CROWD_OF_TREES
+
+    def apart(self) -> Iterator[bytes]:
+        """Yield the names among many ids that are none."""
+        limit = STANDS_OUT * self.keys.total() / len(self.keys)
+        big = {name for name, keys in self.keys.items() if keys > limit}
+        own: Counter[bytes] = Counter()
+        for name, below, keys in self.all if big else ():
+            own[name] += keys if self.below[below] < CROWD_OF_TREES else 0
+        return (name for name in big if 2 * own[name] > self.keys[name])
+
+
+def _trees(counts: Counts, depth: int) -> Mapping[Shape, _Trees]:
+    found: dict[Shape, _Trees] = {}
     for shape, count in counts.items():
-        if len(shape) <= depth or is_placeholder(shape[depth]):
-            continue
-        prefix = shape[:depth]
-        if len(shape) == depth + 1:
-            leaves[prefix] += count < FEW or not has_placeholder(shape[depth])
-        else:
-            words.setdefault(prefix, set()).add(shape[depth])
-            below.setdefault(prefix, set()).add(shape[depth + 1 :])
-            keys[prefix] += count
-    found = {(prefix, True) for prefix, many in leaves.items() if many >= (CROWD if depth > 1 else ROOT_CROWD)}
-    for prefix, names in words.items():
-        # Ids have as many keys each as there are things to know about one; namespaces have many more.
-        few_each = keys[prefix] / len(names) <= 2 * len(below[prefix]) + 1 and len(below[prefix]) <= CROWD_OF_TREES
-        if len(names) >= (ROOT_CROWD if depth == 1 else CROWD_OF_TREES if few_each else ROOT_CROWD):
-            found.add((prefix, False))
+        if len(shape) > depth + 1 and not is_placeholder(shape[depth]):
+            trees = found.get(shape[:depth])
+            if trees is None:
+                trees = found[shape[:depth]] = _Trees()
+            trees.add(shape[depth], shape[depth + 1 :], count)
     return found
+
+
+def _has_few_each(keys: int, names: int, few: int, seen: float) -> bool:
+    """Whether names of which so many keys were met may have `few` keys each at most.
+
+    Of a name with `few` keys some were met again after the first; of names with more, more often than chance explains.
+
+    >>> _has_few_each(95, 90, 5, 0.02), _has_few_each(300, 90, 5, 0.02), _has_few_each(300, 90, 5, 1.0)
+    (True, False, True)
+    """
+    again = names * (few * seen / (1 - (1 - seen) ** few) - 1)
+    chance = math.sqrt((again + 1) * (1 - seen))
+    return keys - names <= again + 2 * chance

@@ -45,7 +45,7 @@ class Deployment:
         self.address = address
         self.clock = clock
         self.states: Feed[DeploymentState] = Feed()
-        self.nodes = (Node(address, clock, Permit(read_only), self._changed),)
+        self.nodes: tuple[Node, ...] = (Node(address, clock, Permit(read_only), self._changed),)
         self._changed()
 
     @property

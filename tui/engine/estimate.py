@@ -8,6 +8,11 @@ Techniques, 3rd ed., sections 6.3 and 9A.1), with the finite population correcti
 Pages are dealt out to a few groups, and the groups are compared (the method of random groups; Wolter, Introduction to
 Variance Estimation, chapter 2). Unlike sums of squares over pages, sums per group stay exact when two families turn
 out to be one: they are simply added.
+
+Of a rare family a few more or fewer may have been seen by chance, and then its variance is too small or too big just as
+its estimate is. So one unit more is allowed for: that makes the interval as wide as Wilson's (Brown, Cai and DasGupta,
+Interval Estimation for a Binomial Proportion, 2001). The unit is what comes at once: a key, a clump of keys, or the
+bytes of the keys that weigh most.
 """
 
 from __future__ import annotations
@@ -22,10 +27,6 @@ STUDENT = (
     *(2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042, 2.040),
 )
 """Standard errors to either side that cover 95 % when the variance comes from 2, 3, ... groups (Student's t)."""
-
-
-UNSEEN = 3.0
-"""Keys that may always be of another kind than all those seen: with 95 % confidence no more (the rule of three)."""
 
 
 @dataclass(slots=True)
@@ -53,33 +54,54 @@ class Pages:
     keys: int = 0
     groups: list[int] = field(default_factory=lambda: [0] * GROUPS)
     """Keys by group of pages."""
+    squares: int = 0
+    """Of the keys of each group the square, summed up."""
 
     def add(self, page: int) -> int:
-        """Take in one page of `page` keys, and return the group it belongs to."""
-        group = self.count % GROUPS
+        """Take in one page of `page` keys, and return the group it belongs to.
+
+        A group gets pages in stretches, longer ones as the scan goes on: a clump that two pages share then seldom falls
+        into two groups, which would hide it.
+        """
+        stretch = max(0, self.count.bit_length() - GROUPS.bit_length())
+        group = (self.count >> stretch) % GROUPS
         self.count += 1
         self.keys += page
+        self.squares += page * (2 * self.groups[group] + page)
         self.groups[group] += page
         return group
 
+    @property
+    def used(self) -> int:
+        """Groups that have got a page."""
+        return min(self.count, GROUPS)
 
-def error_of(total: float, spread: Spread, pages: Pages, population: int, each: float = 1.0) -> float:
+
+def variance_of(total: float, spread: Spread, pages: Pages) -> float:
+    """Return the variance of what was counted of a family in the pages read, were others read instead.
+
+    `total` is that amount. Infinite when fewer than two pages were read.
+    """
+    if pages.used < 2:
+        return math.inf
+    ratio, groups = total / pages.keys, pages.groups
+    # The squares of (amount - ratio * keys) over all groups, without visiting those that hold none.
+    squares = ratio * ratio * pages.squares
+    squares += sum([amount * (amount - 2 * ratio * groups[group]) for group, amount in spread.amounts.items()])
+    return max(0.0, squares) * pages.used / (pages.used - 1)
+
+
+def error_of(total: float, variance: float, pages: Pages, population: int, each: float = 1.0) -> float:
     """Return the half-width of the 95 % interval of an estimated total.
 
-    `total` is what was counted in the pages read so far; `population` the number of keys there are; `each` what one
-    key of the family amounts to (1 when keys are counted). Infinite when fewer than two pages were read, 0 when
-    everything was.
+    `total` is what was counted in the pages read so far and `variance` how that varies; `population` the number of keys
+    there are; `each` what one key of the family amounts to (1 when keys are counted). Infinite when fewer than two
+    pages were read, 0 when everything was.
     """
     if population <= pages.keys:
         return 0.0
-    used = min(pages.count, GROUPS)
-    if used < 2:
+    if pages.used < 2:
         return math.inf
-    ratio = total / pages.keys
-    # The squares of (amount - ratio * keys) over all groups, without visiting those that hold none.
-    squares = ratio * ratio * sum(keys * keys for keys in pages.groups)
-    squares += sum(amount * (amount - 2 * ratio * pages.groups[group]) for group, amount in spread.amounts.items())
+    unit = max(each, variance / total) if total else each
     unseen = 1 - pages.keys / population
-    error_seen = math.sqrt(max(0.0, squares) * unseen * used / (used - 1))
-    least = UNSEEN * each * unseen
-    return max(STUDENT[used - 2] * error_seen, least) / pages.keys * population
+    return STUDENT[pages.used - 2] * math.sqrt((variance + unit * unit) * unseen) / pages.keys * population

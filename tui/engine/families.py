@@ -14,15 +14,19 @@ from dataclasses import dataclass, field
 
 from tui.engine import alike
 from tui.engine.estimate import Pages, Spread
-from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper, is_placeholder
+from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
 """Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest."""
 NEVER_MS = 1 << 62
 TTL_SAMPLE = 4
 """Of so many keys one is looked at closer for the median TTL."""
-HEAVY_RATIO, HEAVY_SHARE = 10, 0.01
-"""A key more than ten times the mean, and more than a hundredth of the whole, says that bigger ones may be unseen."""
+HEAVY = 0.1
+"""A key that alone makes up more than this part of the variance says that others like it, unseen, decide the sum.
+
+Cochran's rule for how many observations skewed ones need (Sampling Techniques, section 2.15), told from the biggest."""
+ALIKE = 1.5
+"""Sizes up to so many times their mean are alike: of those a few keys tell enough."""
 MAX_SHAPES = 4000
 """Shapes kept apart before crowded positions are folded for good; bounds memory at a few MB."""
 
@@ -66,10 +70,9 @@ class Tally:
         self.page_keys += other.page_keys
         self.page_bytes += other.page_bytes
 
-    @property
-    def is_heavy_tailed(self) -> bool:
-        """Whether a few keys are so much bigger than the others that the sum of those not seen is anybody's guess."""
-        return self.size_max * self.keys > HEAVY_RATIO * self.size and self.size_max > HEAVY_SHARE * self.size
+    def is_heavy_tailed(self, variance: float) -> bool:
+        """Whether so few keys make up the variance of the bytes that the sum of those not seen is anybody's guess."""
+        return self.size_max * self.size_max > HEAVY * variance and self.size_max * self.keys > ALIKE * self.size
 
     @property
     def ttl_median_ms(self) -> float | None:
@@ -114,7 +117,7 @@ class Families:
         self.pages = Pages()
         self._shaper = shaper
         self._tallies: dict[Shape, Tally] = {}
-        self._crowded: set[alike.Crowd] = set()
+        self._crowds = alike.Crowds()
         self._given_up: set[Shape] = set()
         self._deepest = MAX_PARTS + 1
 
@@ -172,13 +175,18 @@ class Families:
             shape = (*shape[: self._deepest - 1], REST)
         settled: Shape = shape[:1]
         for depth, part in enumerate(shape[1:], 1):
-            crowded = (settled, depth == len(shape) - 1) in self._crowded and not is_placeholder(part)
-            settled += (ID,) if crowded or settled in self._given_up else (part,)
+            folds = settled in self._given_up or self._crowds.fold((*settled, *shape[depth:]), depth)
+            settled += (ID,) if folds else (part,)
         return settled
+
+    def _settled(self, prefix: Shape) -> bool:
+        """Whether keys that begin like that still keep all of it."""
+        return self._settle((*prefix, ID))[:-1] == prefix
 
     def _fold_for_good(self) -> None:
         """Too many shapes: fold what is alike, and remember where, so that memory stays bounded."""
-        families = alike.names(self._counts(), self._crowded)
+        families, crowds = alike.names(self._counts())
+        self._crowds.take(crowds)
         kept = set(families.values())
         while len(kept) > MAX_SHAPES * 3 // 4:
             # Nothing alike enough: give up what stands at the widest positions, however different it looks, and where
@@ -191,12 +199,16 @@ class Families:
             kept = set(families.values())
         self._tallies = merge((families[shape], tally) for shape, tally in self._tallies.items())
         # A position within a crowd is not met again under its own name.
-        self._crowded = {crowd for crowd in self._crowded if self._settle((*crowd[0], ID))[:-1] == crowd[0]}
-        self._given_up = {prefix for prefix in self._given_up if self._settle((*prefix, ID))[:-1] == prefix}
+        self._crowds.crowded = {crowd for crowd in self._crowds.crowded if self._settled(crowd[0])}
+        self._crowds.apart = {names for names in self._crowds.apart if self._settled(names)}
+        self._given_up = {prefix for prefix in self._given_up if self._settled(prefix)}
 
-    def folded(self) -> Mapping[Shape, Tally]:
-        """Return the families as a person should see them now; counting is not disturbed."""
-        families = alike.names(self._counts(), set())
+    def folded(self, seen: float = 1.0) -> Mapping[Shape, Tally]:
+        """Return the families as a person should see them now; counting is not disturbed.
+
+        `seen` is the part of the keyspace that was counted, 0 to 1.
+        """
+        families, _ = alike.names(self._counts(), seen)
         return merge((families[shape], tally) for shape, tally in self._tallies.items())
 
     def _counts(self) -> dict[Shape, int]:

@@ -115,8 +115,6 @@ class KeyList:
         """
         self.session = session
         self.chosen = chosen
-        self.share = session.options.scan_share
-        """Largest fraction of the server's time to take; may be changed at any time. 1 means full speed."""
         self.feed: Feed[Listing] = Feed()
         delimiter = session.options.delimiter
         self._shaper = Shaper(delimiter.encode() if delimiter else None)
@@ -239,8 +237,9 @@ class KeyList:
         # The way there and back costs the server nothing, so it is not counted.
         busy = max(answer.took - node.round_trip, 1e-6 * self._count)
         self._count = max(LEAST_COUNT, min(MOST_COUNT, round(self._count * min(2.0, STEP / busy))))
-        if self.share < 1 and clock.now() - self._began > BURST:
-            await clock.sleep(busy * (1 / self.share - 1))
+        share = self.session.share.most  # a person waits for the list, so courtesy does not slow it down
+        if share < 1 and clock.now() - self._began > BURST:
+            await clock.sleep(busy * (1 / share - 1))
 
     def _publish_progress(self) -> None:
         now = self.session.clock.now()

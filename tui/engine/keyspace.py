@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.engine.estimate import Pages, error_of
+from tui.engine.estimate import Pages, error_of, variance_of
 from tui.engine.failure import Failure
 from tui.engine.families import Tally
 from tui.engine.keyshape import Shape, has_placeholder
@@ -34,7 +34,9 @@ class Family:
     ttl_median: float | None = None
     """Within a tenth."""
     bytes_at_least: bool = False
-    """Sizes differ so much that `bytes` is only a lower bound, and no error can be told."""
+    """Sizes differ so much, for the keys seen, that no error can be told.
+
+    `bytes` is then the lower end of the 95 % interval, or what was counted: a bound that holds in 97.5 % of cases."""
 
     @property
     def pattern(self) -> str:
@@ -92,6 +94,10 @@ class Keyspace:
     restarted: str | None = None
     """Why the pass had to start again, if it had to."""
     failure: Failure | None = None
+    share: float = 1.0
+    """Fraction of the servers' time that the survey takes at most now."""
+    courteous: bool = False
+    """Whether that is less than allowed because others are served."""
 
     @property
     def seen(self) -> float:
@@ -105,16 +111,12 @@ def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, size
         population = pages.keys  # not a family but one key, by its own name: nothing to scale up
     scale = population / pages.keys
     with_ttl = tally.keys - tally.no_ttl
-    error = error_of(tally.size, tally.byte_spread, pages, population, tally.size / tally.keys)
-    size = tally.size * scale
-    at_least = error > 0 and tally.is_heavy_tailed
-    if at_least:
-        size, error = max(float(tally.size), size - error if error < size else 0.0), 0.0
+    size, error, at_least = _bytes_of(tally, pages, population)
     median = tally.ttl_median_ms
     return Family(
         shape=tuple(printable(part) for part in shape),
         keys=round(tally.keys * scale),
-        keys_error=error_of(tally.keys, tally.spread, pages, population),
+        keys_error=error_of(tally.keys, variance_of(tally.keys, tally.spread, pages), pages, population),
         bytes=round(size) if sized else None,
         bytes_error=error,
         bytes_at_least=at_least and sized,
@@ -125,3 +127,16 @@ def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, size
         ttl_min=tally.ttl_min_ms / 1000 if with_ttl else None,
         ttl_median=None if median is None else median / 1000,
     )
+
+
+def _bytes_of(tally: Tally, pages: Pages, population: int) -> tuple[float, float, bool]:
+    """Return the bytes of a family, their error, and whether they are a lower bound."""
+    size, mean = tally.size * population / pages.keys, tally.size / tally.keys
+    variance = variance_of(tally.size, tally.byte_spread, pages)
+    if population <= pages.keys or not tally.is_heavy_tailed(variance):
+        return size, error_of(tally.size, variance, pages, population, mean), False
+    # What was seen of skewed sizes may vary too little by chance: certainly no less than as many equal keys would, and
+    # one more like the biggest may be among the others.
+    variance = max(variance, mean * tally.size)
+    error = error_of(tally.size, variance, pages, population, tally.size_max)
+    return max(float(tally.size), size - error), 0.0, True

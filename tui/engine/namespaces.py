@@ -55,10 +55,11 @@ ORDERS: dict[str, Callable[[Branch], tuple[float, str]]] = {
 
 def tree(families: Iterable[Family], order: str = "keys") -> tuple[Branch, ...]:
     """Group families into branches; a branch with a single child is drawn as one line with it."""
-    return _grow([(_steps(family), family) for family in families], (), ORDERS[order])
+    return _grow([(path_of(family), family) for family in families], (), ORDERS[order])
 
 
-def _steps(family: Family) -> Path:
+def path_of(family: Family) -> Path:
+    """Return the path of the branch that is just this family."""
     delimiter, *parts = family.shape
     return (*(part + delimiter for part in parts[:-1]), parts[-1])
 

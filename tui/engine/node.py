@@ -27,9 +27,6 @@ LOST = 2.0
 FIRST_RETRY, LAST_RETRY = 0.1, 0.5
 """Seconds between attempts to reconnect; the last keeps recovery within a second of the server's return."""
 
-FEW = 3
-"""Replies of a question that is over quickly, so that its time is mostly the way there and back."""
-
 
 class Phase(StrEnum):
     """How redtop and a server stand."""
@@ -96,10 +93,14 @@ class Node:
                 answer = await self._link.ask(question)
         else:
             answer = await self._link.ask(question)
-        if question.expected <= FEW and answer.took:
-            # Follows a faster way at once, a slower one gradually.
-            self.round_trip = min(answer.took, self.round_trip * 1.1 or answer.took)
+        if question.calls.keys() == {"ping"}:
+            self._measure(answer)
         return answer
+
+    def _measure(self, answer: Answer) -> None:
+        """Take the time of a PING, on which a server spends next to none."""
+        # Follows a faster way at once, a slower one gradually.
+        self.round_trip = min(answer.took, self.round_trip * 1.1 or answer.took)
 
     def see(self, identity: Identity) -> None:
         """Take note of who answers now: a primary can become a replica without any connection being lost."""
@@ -158,6 +159,7 @@ class Node:
         if identity.version_tuple >= (7, 2):
             # From here on redtop's reads leave LRU and LFU alone; older servers do not know how.
             await self._within(link, exchange([b"CLIENT", b"NO-TOUCH", b"ON"]))
+        self._measure(await self._within(link, exchange([b"PING"])))
         return identity
 
     async def _within(self, link: Link, question: Exchange) -> Answer:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from tui.engine.commands import Reply
 from tui.engine.failure import ReplyError
 from tui.engine.families import Families
 from tui.engine.keyshape import Shaper
-from tui.engine.keyspace import BigKey, Soon
+from tui.engine.keyspace import BigKey, Keyspace, Soon, family_of
 from tui.engine.printable import printable
 
 KEPT_STREAMS = 2000
@@ -22,11 +22,25 @@ KEPT_BIG = 20
 """Keys remembered that take the most memory."""
 
 
+class Observer(Protocol):
+    """Sees every page that a survey reads, and asks the server nothing for it."""
+
+    async def begin(self) -> None:
+        """Get ready: another pass begins. Called again without an end when the last one had to be given up."""
+
+    def take(self, keys: Sequence[bytes], types: Sequence[bytes], ttls_ms: Sequence[int], sizes: Sequence[int]) -> None:
+        """Take in one page, in parallel sequences. A TTL of -1 means none; a size of 0 that it is not known."""
+
+    def end(self, keys: int) -> None:
+        """Take note that the pass has read everything: so many keys."""
+
+
 class Pass:
     """One scan from end to end over all nodes; bounded memory whatever it reads."""
 
-    def __init__(self, shaper: Shaper) -> None:
+    def __init__(self, shaper: Shaper, observers: Sequence[Observer] = ()) -> None:
         self.families = Families(shaper)
+        self._observers = observers
         self.dbsize: dict[int, int] = {}
         self.streams: dict[bytes, None] = {}
         self.unreadable = 0
@@ -61,6 +75,8 @@ class Pass:
         if page.keys:
             self.families.add_page(*page)
             self._remember(page, wall)
+            for observer in self._observers:
+                observer.take(*page)
 
     def _remember(self, page: Page, wall: float) -> None:
         """Keep the few keys worth naming: streams, those that expire soonest, the biggest."""
@@ -84,6 +100,31 @@ class Pass:
     def biggest(self) -> tuple[BigKey, ...]:
         """Return the biggest keys seen, biggest first."""
         return tuple(BigKey(key, printable(kind), size) for size, key, kind in sorted(self._big, reverse=True))
+
+    @property
+    def left_out(self) -> str | None:
+        """What this user may not look at: a sentence; None when that is nothing."""
+        return f"{self.unreadable} keys are left out: this user may not read them" if self.unreadable else None
+
+    def picture(self, population: int, *, sized: bool) -> Keyspace:
+        """Scale up what has been seen to a keyspace of so many keys; `sized` when all sizes were told."""
+        pages, total = self.families.pages, self.families.total()
+        scale = population / pages.keys if pages.keys else 0.0
+        folded = self.families.folded(min(1.0, 1 / scale) if scale else 1.0)
+        families = [family_of(shape, tally, pages, population, sized=sized) for shape, tally in folded.items()]
+        families.sort(key=lambda family: (-family.keys, family.shape))
+        return Keyspace(
+            families=tuple(families),
+            dbsize=population,
+            scanned=pages.keys,
+            complete=False,
+            finished_at=None,
+            ttl_buckets=tuple(round(count * scale) for count in total.ttl_buckets),
+            no_ttl=round(total.no_ttl * scale),
+            streams=tuple(self.streams),
+            soonest=self.soonest(),
+            biggest=self.biggest(),
+        )
 
 
 class Page(NamedTuple):

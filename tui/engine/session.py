@@ -11,13 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tui.engine.address import Address
 from tui.engine.clock import Clock, SystemClock
 from tui.engine.deployment import Deployment
 from tui.engine.feed import Feed
 from tui.engine.pace import Pace
+from tui.engine.share import Share
+
+if TYPE_CHECKING:
+    from tui.engine.schema.model import Schema
 
 T = TypeVar("T")
 
@@ -28,12 +32,15 @@ class Options:
 
     interval: float = 1.0
     """Seconds between refreshes."""
-    scan_share: float = 0.05
-    """Largest fraction of the server's time that the survey may take."""
+    scan_share: float | None = None
+    """Largest fraction of the servers' time that reading keys may take; None when nobody said: a default, and courtesy
+    to other clients."""
     delimiter: str | None = None
     """What separates the parts of a key; None means found out per key."""
     read_only: str | None = None
     """Why nothing may be written to the server: a sentence; None when it may be."""
+    schemas: tuple[Schema, ...] = ()
+    """What the keys mean, as the person says; the first counts most."""
 
 
 class Collector(ABC, Generic[T]):
@@ -78,6 +85,7 @@ class Session:
         self.clock = clock or SystemClock()
         self.deployment = Deployment(address, self.clock, self.options.read_only)
         self.pace = Pace(self.options.interval, self.clock)
+        self.share = Share(self.options.scan_share, self.pace)
         self._collectors: dict[type, Collector[Any]] = {}
         self._group: asyncio.TaskGroup | None = None
 

@@ -2,8 +2,9 @@
 
 Each page is one round trip that asks for the type, TTL and memory of the last page's keys and for the next page, so
 the server never waits for redtop. A short burst at full speed gives the first picture; after that the survey takes at
-most its share of the server's time: a page that took t is followed by a rest of t * (1 / share - 1). When a pass is
-complete the next one begins, more gently still: staying current is worth less than getting there.
+most its share of the server's time: a page that took t is followed by a rest of t * (1 / share - 1), so that a server
+that is slow because it is busy is left alone for longer. While others are served, courtesy asks for less. When a pass
+is complete the next one begins, more gently still: staying current is worth less than getting there.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
-from tui.engine.commands import Exchange, KeyQuestions, Reply
+from tui.engine.commands import Exchange, Reply, exchange
 from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
 from tui.engine.keyshape import Shaper
-from tui.engine.keyspace import Keyspace, family_of
+from tui.engine.keyspace import Keyspace
 from tui.engine.link import Answer
 from tui.engine.node import Node
-from tui.engine.onepass import Pass
+from tui.engine.nodescan import Answered, Identities, NodeScan, Permissions, Restart
+from tui.engine.onepass import Observer, Pass
 from tui.engine.session import Collector, Session
+from tui.engine.share import COURTESY, Courtesy
 
-PAGE = 200
-"""Keys asked about in one round trip. Bigger pages are little faster but hold up other clients longer."""
+PAGE = 64
+"""Keys asked about in one round trip: few enough that whoever waits meanwhile hardly notices."""
+GIVEN_PAGE = 200
+"""The same when a person has said what share to take: a little faster, and it holds up others longer."""
 FAST_PAGE = 1000
 """The same at full speed, which a person has asked for."""
 BURST = 0.3
@@ -37,6 +41,10 @@ PASS_LEAST, PASS_MOST = 1.0, 10.0
 """Seconds between the starts of two such passes, at least and (the server's share permitting) at most."""
 REST_MOST = 2.0
 """Seconds between two pages at most: one that took longer than its share of this waited for others, or redtop did."""
+WAKE = 0.1
+"""Seconds of rest from which on a changed share ends it early: waiting for two things at once costs some CPU."""
+ROUND_TRIP = 1.0
+"""Seconds between measurements of the way there and back."""
 UNAVAILABLE_REST = 0.2
 """Seconds before the same page is asked for again when the server is away."""
 REFUSED_REST = 1.0
@@ -45,118 +53,137 @@ SMALL = 200
 """Keys that may come or go without making it another keyspace."""
 
 
-class _Answered(NamedTuple):
-    """A page that was answered and waits to be folded."""
-
-    keys: list[bytes]
-    questions: KeyQuestions
-    replies: Sequence[Reply]
-
-
-class Restart(Exception):  # noqa: N818 - not an error: the pass just begins again
-    """The keyspace is not the one that the pass began with."""
-
-
 class Survey(Collector[Keyspace]):
     """Surveys for as long as somebody watches."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.share = session.options.scan_share
-        """Largest fraction of the server's time to take; may be changed at any time. 1 means full speed."""
         delimiter = session.options.delimiter
         self._shaper = Shaper(delimiter.encode() if delimiter else None)
-        self._questions = KeyQuestions(memory=True)
-        self._sized = True
+        self._permissions = Permissions()
+        self._observers: list[Observer] = []
         self._pass = Pass(self._shaper)
         self._complete: Keyspace | None = None
         self._counted = 0
         """Keys the servers counted when that pass ended."""
+        self._identities = Identities()
+        self._courtesies: dict[Node, Courtesy] = {}
         self._burst_until = -math.inf
         self._published = -math.inf
-        self._denied: str | None = None
         self._restarted: str | None = None
         self._failure: Failure | None = None
+
+    @property
+    def share(self) -> float:
+        """Largest fraction of the servers' time to take; 1 means full speed. May be set at any time."""
+        return self.session.share.most
+
+    @share.setter
+    def share(self, share: float) -> None:
+        self.session.share.most = share
+        if self.feed.latest is not None:
+            self.feed.publish(replace(self.feed.latest, share=self.allowance, courteous=self.courteous))
+
+    @property
+    def courteous(self) -> bool:
+        """Whether others are served, so that less is taken: unless a person has said what share to take."""
+        others = any(courtesy.holds for courtesy in self._courtesies.values())
+        return others and not self.session.share.given
+
+    @property
+    def allowance(self) -> float:
+        """Fraction of the servers' time that is taken at most as things are now, the first burst aside."""
+        share = self.share if self.share >= 1 or self._complete is None else self.share / FRESH
+        gently = self.courteous or (self._complete is not None and not self.session.share.given)
+        return min(share, COURTESY) if gently else share
+
+    def observe(self, observer: Observer) -> None:
+        """Show every page to `observer` from now on, in the middle of a pass if one is under way."""
+        self._observers.append(observer)
 
     async def run(self) -> None:
         """Survey pass after pass."""
         clock = self.session.clock
         while True:
             started = clock.now()
-            self._pass = Pass(self._shaper)
+            for observer in self._observers:
+                await observer.begin()
+            self._pass = Pass(self._shaper, self._observers)
+            self._permissions.learn_anew(self._connections)
             if self._complete is None:
                 self._burst_until = started + BURST
-            try:
-                await asyncio.gather(*(self._scan(node) for node in self.session.deployment.nodes))
-            except Restart as restart:
-                self._restarted = str(restart)
-                self._complete = None
+            reason = await self._read_all()
+            if reason is not None:
+                self._restarted, self._complete = reason, None
                 continue
             self._complete = self._picture(complete=True)
             self._counted = self._pass.counted
             self._restarted = None
+            for observer in self._observers:
+                observer.end(self._complete.scanned)
             self._publish()
-            if self.share < 1:
-                scanned = self._complete.scanned
-                # A flush or a restore in the middle of the pass: what was counted is not what is there now.
-                pause = scanned / KEYS_PER_S if _alike(self._counted, scanned) else PASS_LEAST
-                pause = min(PASS_MOST, max(PASS_LEAST, pause))
-                await self.session.pace.rest(max(0.0, pause - (clock.now() - started)))
+            await self._rest_after_pass(started)
 
-    async def _scan(self, node: Node) -> None:
+    async def _read_all(self) -> str | None:
+        """Read every node to its end; return why the pass has to begin again, if it has to."""
+        reason = None
+        try:
+            async with asyncio.TaskGroup() as group:  # when one node has to begin again, the others stop
+                for index, node in enumerate(self.session.deployment.nodes):
+                    group.create_task(self._scan(index, node))
+        except* Restart as restarts:
+            reason = str(restarts.exceptions[0])
+        return reason
+
+    async def _scan(self, index: int, node: Node) -> None:
         """Read one node from the first page to the last."""
-        index = self.session.deployment.nodes.index(node)
-        cursor = b"0"
-        keys: list[bytes] = []
-        run_id = node.identity.run_id if node.identity else None
-        first = True
-        unfolded: _Answered | None = None
-        while first or keys or cursor != b"0":
+        scan, measured = NodeScan(), -math.inf
+        unfolded: Answered | None = None
+        while not scan.ended:
             await self.feed.wanted()
             await self.session.pace.resumed()
-            more = first or cursor != b"0"
-            commands: list[Sequence[bytes | int]] = [[b"DBSIZE"]]
-            if more:
-                commands.append([b"SCAN", cursor, b"COUNT", PAGE if self.share < 1 else FAST_PAGE])
-            questions = self._questions
-            asking = asyncio.create_task(self._ask(node, questions.exchange(keys, *commands)))
-            if unfolded is not None:
-                await asyncio.sleep(0)  # the question goes out first: the server works while the last page is folded
-                self._fold(*unfolded)
-                unfolded = None
-            answer = await asking
-            if answer is None or (node.identity and run_id and node.identity.run_id != run_id):
-                if node.identity and run_id and node.identity.run_id != run_id:
-                    raise Restart("another server process answers: its keys were read from the start")
+            if not self.session.share.given:
+                await self._courtesy(node).glance(calm=self._complete is not None)
+            if self.session.clock.now() - measured >= ROUND_TRIP:
+                await self._ask(node, exchange([b"PING"]))
+                measured = self.session.clock.now()
+            questions = self._permissions.questions
+            answer = await self._ask_and_fold(node, scan.question(questions, self._page), unfolded)
+            unfolded = None
+            self._identities.check(node)
+            if answer is None:
                 continue
-            run_id = node.identity.run_id if node.identity else None
-            if not self._accept(index, answer.replies[len(questions.names) * len(keys) :]):
+            if not self._accept(index, scan.tail(questions, answer.replies)):
                 await self.session.clock.sleep(REFUSED_REST)
                 continue
-            if keys:
-                unfolded = _Answered(keys, questions, answer.replies)
-            if more:
-                cursor, keys = answer.replies[-1]
-                first = False
-            else:
-                keys = []
-            if unfolded is not None and not (keys and self._hurries()):
-                self._fold(*unfolded)
+            unfolded = scan.take(questions, answer.replies)
+            if unfolded is not None and not (scan.keys and self._hurries):
+                self._fold(unfolded)
                 unfolded = None
             self._publish_progress()
             await self._rest(answer, node)
 
+    async def _ask_and_fold(self, node: Node, question: Exchange, unfolded: Answered | None) -> Answer | None:
+        """Ask, and fold the last page meanwhile; None when it has to be asked again."""
+        asking = asyncio.create_task(self._ask(node, question))
+        try:
+            if unfolded is not None:
+                await asyncio.sleep(0)  # the question goes out first: the server works while the last page is folded
+                self._fold(unfolded)
+            return await asking
+        finally:
+            asking.cancel()
+
     async def _ask(self, node: Node, question: Exchange) -> Answer | None:
         try:
-            answer = await node.ask(question)
+            return await node.ask(question)
         except Unavailable as error:
             self._fail(error.failure)
             await self.session.clock.sleep(UNAVAILABLE_REST)
             return None
-        return answer
 
     def _accept(self, index: int, tail: Sequence[Reply]) -> bool:
-        """Take in the number of keys and the next page; False when the server would not tell one of them."""
+        """Take in the number of keys; False when the server would not tell it, or the next page."""
         for reply, rule in zip(tail, ("+dbsize", "+scan"), strict=False):
             if isinstance(reply, ReplyError):
                 self._fail(of_reply(reply, rule))
@@ -168,16 +195,27 @@ class Survey(Collector[Keyspace]):
         self._drop_outgrown()
         return True
 
-    def _fold(self, keys: list[bytes], questions: KeyQuestions, replies: Sequence[Reply]) -> None:
+    def _fold(self, page: Answered) -> None:
         """Count one page."""
+        keys, questions, replies = page
         count = len(keys)
         sizes = replies[2 * count : 3 * count] if len(questions.names) == 3 else [0] * count
         self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall())
-        self._learn_permissions(questions, replies, count)
+        self._permissions.learn(questions, replies[::count], self._connections)
 
+    @property
     def _hurries(self) -> bool:
         """Whether there are no rests between pages now."""
         return self.share >= 1 or self.session.clock.now() < self._burst_until
+
+    @property
+    def _page(self) -> int:
+        return FAST_PAGE if self.share >= 1 else GIVEN_PAGE if self.session.share.given else PAGE
+
+    def _courtesy(self, node: Node) -> Courtesy:
+        if node not in self._courtesies:
+            self._courtesies[node] = Courtesy(node, self.session.clock)
+        return self._courtesies[node]
 
     def _drop_outgrown(self) -> None:
         """Show the pass under way, with a burst of its own, when the complete picture is of another keyspace.
@@ -188,25 +226,31 @@ class Survey(Collector[Keyspace]):
             self._complete = None
             self._burst_until = self.session.clock.now() + BURST
 
-    def _learn_permissions(self, questions: KeyQuestions, replies: Sequence[Reply], count: int) -> None:
-        """Stop asking what this user may not ask: every refusal is an error in the server's statistics."""
-        for name, reply in zip(questions.names, replies[::count], strict=False):
-            if isinstance(reply, ReplyError) and reply.code == "NOPERM" and " key" not in str(reply):
-                self._denied = f"this user needs the ACL rule +{name}"
-                if name == "memory|usage":
-                    self._sized = False
-                    self._questions = KeyQuestions(memory=False)
-                    self._denied = f"no sizes: {self._denied}"
+    @property
+    def _connections(self) -> int:
+        return sum(node.connections for node in self.session.deployment.nodes)
 
     async def _rest(self, answer: Answer, node: Node) -> None:
         """Give the server back to the others."""
         clock = self.session.clock
-        if self._hurries():
-            return
-        share = self.share if self._complete is None else self.share / FRESH
         # The way there and back costs the server nothing, so it is not counted.
         busy = max(answer.took - node.round_trip, 1e-6 * len(answer.replies))
-        await clock.sleep(min(REST_MOST, busy * (1 / share - 1)))
+        began = clock.now()
+        while not self._hurries:
+            left = min(REST_MOST, busy * (1 / self.allowance - 1)) - (clock.now() - began)
+            if left <= 0:
+                return
+            await (clock.sleep(left) if left < WAKE else self.session.pace.rest(left))
+
+    async def _rest_after_pass(self, started: float) -> None:
+        """Wait until a picture that is complete is worth another pass."""
+        if self.share >= 1 or self._complete is None:
+            return
+        scanned = self._complete.scanned
+        # A flush or a restore in the middle of the pass: what was counted is not what is there now.
+        pause = scanned / KEYS_PER_S if _alike(self._counted, scanned) else PASS_LEAST
+        pause = min(PASS_MOST, max(PASS_LEAST, pause))
+        await self.session.pace.rest(max(0.0, pause - (self.session.clock.now() - started)))
 
     def _fail(self, failure: Failure) -> None:
         if failure != self._failure:
@@ -216,42 +260,27 @@ class Survey(Collector[Keyspace]):
     def _publish_progress(self) -> None:
         """Publish now and then, not before the burst is over: numbers that jump tell nobody anything."""
         now = self.session.clock.now()
-        if now >= self._burst_until and now - self._published >= self.session.pace.interval and self._complete is None:
+        if now < self._burst_until or now - self._published < self.session.pace.interval:
+            return
+        latest = self.feed.latest
+        if self._complete is None or latest is None or latest.share != self.allowance:
             self._publish()
 
     def _publish(self) -> None:
         self._published = self.session.clock.now()
         picture = self._complete or self._picture(complete=False)
-        self.feed.publish(replace(picture, failure=self._failure))
+        now = replace(picture, failure=self._failure, share=self.allowance, courteous=self.courteous)
+        self.feed.publish(now)
 
     def _picture(self, *, complete: bool) -> Keyspace:
         current = self._pass
-        pages, population = current.families.pages, current.population
-        if complete:
-            # Keys came and went while the pass went on; what was counted is the better number.
-            population = pages.keys
-        scale = population / pages.keys if pages.keys else 0.0
-        total = current.families.total()
-        families = [
-            family_of(shape, tally, pages, population, sized=self._sized)
-            for shape, tally in current.families.folded().items()
-        ]
-        families.sort(key=lambda family: (-family.keys, family.shape))
-        denied = self._denied
-        if current.unreadable and denied is None:
-            denied = f"{current.unreadable} keys are left out: this user may not read them"
-        return Keyspace(
-            families=tuple(families),
-            dbsize=population,
-            scanned=pages.keys,
+        # Keys came and went while a pass went on; what was counted is the better number.
+        population = current.families.pages.keys if complete else current.population
+        return replace(
+            current.picture(population, sized=self._permissions.sized),
             complete=complete,
             finished_at=self.session.clock.wall() if complete else None,
-            ttl_buckets=tuple(round(count * scale) for count in total.ttl_buckets),
-            no_ttl=round(total.no_ttl * scale),
-            streams=tuple(current.streams),
-            soonest=current.soonest(),
-            biggest=current.biggest(),
-            denied=denied,
+            denied=self._permissions.denied or current.left_out,
             restarted=self._restarted,
         )
 
