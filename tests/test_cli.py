@@ -202,7 +202,7 @@ def test_all_connection_options_arrive(looks: Looks, tmp_path: Path) -> None:
     args = ["-h", "cache", "-p", "7000", "-a", "pw", "--user", "ops", "-n", "2", "--sni", "name", "--insecure"]
     args += ["--read-only", "--interval", "2"]
     args += ["--cacert", str(file), "--cert", str(file), "--key", str(file), "--scan-share", "10"]
-    args += ["--schema", "a", "--schema", "b", "--delimiter", "/", "--theme", "light", "--tls"]
+    args += ["--schema", "arketic", "--schema", "faultmaven", "--delimiter", "/", "--theme", "light", "--tls"]
     assert cli.main(args) == 0
     settings, tls = looks.settings, looks.address.tls
     assert settings is not None
@@ -212,7 +212,7 @@ def test_all_connection_options_arrive(looks: Looks, tmp_path: Path) -> None:
     assert (tls.ca_file, tls.cert_file, tls.key_file) == (str(file),) * 3
     assert (tls.server_name, tls.insecure) == ("name", True)
     assert (settings.read_only, settings.interval, settings.scan_share) == (True, 2.0, 0.1)
-    assert (settings.schemas, settings.delimiter, settings.theme) == (("a", "b"), "/", "light")
+    assert (settings.schemas, settings.delimiter, settings.theme) == (("arketic", "faultmaven"), "/", "light")
 
 
 def test_without_options_it_is_the_dashboard_of_localhost(looks: Looks) -> None:

@@ -50,7 +50,7 @@ password = "p3"
 interval = 3
 scan_share = 3
 delimiter = "3"
-schemas = ["three"]
+schemas = ["faultmaven"]
 theme = "light"
 """
 
@@ -95,11 +95,17 @@ def test_the_session_options_of_flags_beat_those_of_the_profile(tmp_path: Path) 
     from_profile = resolve({"profile": "p"}, {}, tmp_path)
     assert from_profile.profile == "p"
     assert (from_profile.interval, from_profile.scan_share) == (3.0, 0.03)
-    assert (from_profile.delimiter, from_profile.schemas, from_profile.theme) == ("3", ("three",), "light")
-    flags = {"interval": "0.5", "scan_share": "7.5%", "delimiter": "/", "schemas": ("x", "y"), "theme": "dark"}
+    assert (from_profile.delimiter, from_profile.schemas, from_profile.theme) == ("3", ("faultmaven",), "light")
+    flags = {
+        "interval": "0.5",
+        "scan_share": "7.5%",
+        "delimiter": "/",
+        "schemas": ("arketic", "oauth-proxy"),
+        "theme": "dark",
+    }
     settings = resolve(flags | {"profile": "p"}, {}, tmp_path)
     assert (settings.interval, settings.scan_share) == (0.5, 0.075)
-    assert (settings.delimiter, settings.schemas, settings.theme) == ("/", ("x", "y"), "dark")
+    assert (settings.delimiter, settings.schemas, settings.theme) == ("/", ("arketic", "oauth-proxy"), "dark")
 
 
 def test_an_empty_variable_is_not_given() -> None:

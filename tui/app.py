@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
@@ -29,18 +29,20 @@ from tui.screens.connect import ConnectScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
 from tui.screens.keys import KeysPage
-from tui.settings import Settings, SettingsError
+from tui.screens.streams import StreamsPage
+from tui.settings import READ_ONLY, Settings, SettingsError, schemas_of
 from tui.theme import DARK, LIGHT
+from tui.units import percent
 from widgets.lean import lean
 
 if TYPE_CHECKING:
     from tui.demo import Demo
+    from tui.screens.purge import Purging
 
-PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage)
+PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage, StreamsPage)
 """All pages, by their number keys."""
 
 
-READ_ONLY = "this session is read-only: --read-only, or its profile, says so"
 SETTLED = 2.0
 """Seconds after which everything that stays has been loaded."""
 
@@ -67,11 +69,16 @@ class RedtopApp(App[int]):
         Binding("r", "refresh_now", "Refresh", show=False, id="app.refresh", tooltip="Look now"),
         Binding("plus,equals_sign", "faster", "Faster", show=False, id="app.faster", tooltip="Refresh more often"),
         Binding("minus", "slower", "Slower", show=False, id="app.slower", tooltip="Refresh less often"),
+        Binding("greater_than_sign", "share('more')", "Survey faster", show=False, id="app.share_more",
+                tooltip="Let the survey take more of the server's time"),
+        Binding("less_than_sign", "share('less')", "Survey slower", show=False, id="app.share_less",
+                tooltip="Let the survey take less of the server's time"),
+        Binding("u", "undo", "Undo", show=False, id="app.undo", tooltip="Bring back what a purge removed"),
         Binding("ctrl+t", "switch_theme", "Theme", show=False, id="app.theme", tooltip="Change between dark and light"),
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Explain what has the focus, and all keys"),
         Binding("ctrl+p", "command_palette", "Palette", id="app.palette", tooltip="Search all commands"),
         Binding("q,ctrl+c", "quit", "Quit", id="app.quit", tooltip="Leave redtop"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, settings: Settings, *, demo: Demo | None = None, session: Session | None = None) -> None:
         super().__init__()
@@ -104,6 +111,7 @@ class RedtopApp(App[int]):
             self.notify(f"redis-cli -p {self._demo.port} shows the same server", title="Demo")
         self._open(self.session)
         self.set_timer(SETTLED, _settle)
+        self.set_timer(SETTLED, self._look_back)
 
     def on_unmount(self) -> None:
         """Stop a demo that was started from the first screen."""
@@ -126,6 +134,8 @@ class RedtopApp(App[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The page that is shown needs no key."""
+        if action == "undo":
+            return self.session.deployment.refusal is None
         return action != "page" or self._book is None or not self._book.is_open(parameters[0])
 
     async def action_page(self, key: str) -> None:
@@ -138,6 +148,62 @@ class RedtopApp(App[int]):
         page = await self._book.turn_to(message.key) if self._book is not None else None
         if page is not None:
             page.arrive(message.what)
+
+    def on_pane_screen_purge(self, message: PaneScreen.Purge) -> None:
+        """Lead through a purge."""
+        self._change(self._purge(message.prefix, message.key))
+
+    def action_undo(self) -> None:
+        """List what can be undone."""
+        self._change(self._undo())
+
+    def _look_back(self) -> None:
+        """Offer to finish or undo a purge of this database that was interrupted."""
+        free = self.screen_stack and isinstance(self.screen_stack[-1], PaneScreen)
+        if free and self._ever_live and self.session.deployment.refusal is None:
+            self._change(self._undo(interrupted_only=True))
+
+    def _change(self, doing: Coroutine[Any, Any, None]) -> None:
+        """One change at a time: what is under way is never cut off by the next."""
+        if any(worker.group == "change" and not worker.is_finished for worker in self.workers):
+            doing.close()
+        else:
+            self.run_worker(doing, group="change", description="a change and its dialogs")
+
+    def _purging(self) -> Purging:
+        from tui.purge_rules import rules
+        from tui.screens.purge import Purging
+
+        return Purging(self, self.session.deployment, rules(self.settings))
+
+    async def _purge(self, prefix: bytes | None, key: bytes | None) -> None:
+        try:
+            purging = self._purging()
+        except SettingsError as error:
+            self.notify(str(error), severity="error")
+            return
+        done = await (purging.key(key) if key is not None else purging.namespace(prefix or b""))
+        if done is not None:
+            self.session.pace.nudge()
+
+    async def _undo(self, *, interrupted_only: bool = False) -> None:
+        """Let the person choose a journal, and bring its keys back, or finish its purge."""
+        from tui.screens.journals import JournalsScreen
+
+        try:
+            purging = self._purging()
+        except SettingsError as error:
+            self.notify(str(error), severity="error")
+            return
+        entries = await purging.journals(interrupted_only=interrupted_only)
+        if interrupted_only and not entries:
+            return
+        why = "A purge of this database was interrupted: finish it, or bring its keys back." if interrupted_only else ""
+        choice = await self.push_screen_wait(JournalsScreen(entries, self.session.clock.wall(), why))
+        if choice is not None:
+            what, entry = choice
+            await (purging.finish(entry) if what == "finish" else purging.undo(entry))
+            self.session.pace.nudge()
 
     def action_pause(self) -> None:
         """Hold the picture, or let it go on."""
@@ -154,6 +220,13 @@ class RedtopApp(App[int]):
     def action_slower(self) -> None:
         """Refresh less often."""
         self.session.pace.slower()
+
+    def action_share(self, direction: str) -> None:
+        """Let the survey take more or less of the server's time."""
+        share = self.session.share
+        share.more() if direction == "more" else share.less()
+        said = "full speed" if share.most >= 1 else f"at most {percent(share.most)} of the server's time"
+        self.notify(f"the survey takes {said}", timeout=3)
 
     def action_switch_theme(self) -> None:
         """Change between dark and light."""
@@ -237,7 +310,8 @@ class RedtopApp(App[int]):
         self._ever_live = self._ever_live or worst.phase is Phase.LIVE
         if status.state.refusal != self._refusal:
             self._refusal = status.state.refusal
-            self.screen.refresh_bindings()  # what writes comes or goes
+            for screen in self.screen_stack[-1:]:
+                screen.refresh_bindings()  # what writes comes or goes
         for page in self._book.pages if self._book else ():
             page.set_class(status.stale_for is not None and self._ever_live, "-stale")
         asking = next((screen for screen in self.screen_stack if isinstance(screen, ConnectScreen)), None)
@@ -285,7 +359,8 @@ def _settle() -> None:
 
 def _session(settings: Settings) -> Session:
     read_only = READ_ONLY if settings.read_only else None
-    options = Options(settings.interval, settings.scan_share, settings.delimiter, read_only)
+    schemas = schemas_of(settings.schemas)
+    options = Options(settings.interval, settings.wanted_share, settings.delimiter, read_only, schemas)
     return Session(settings.address, options)
 
 

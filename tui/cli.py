@@ -28,14 +28,21 @@ from tui.options import (
     FAULT,
     FINE,
     INTERRUPTED,
+    JOURNALS,
+    PURGE,
     READER_GONE,
     REPORT,
+    SCHEMA_LIST,
+    SCHEMA_TEST,
     SESSION,
+    TAIL,
+    UNDO,
     PlainCommand,
+    PlainGroup,
     TopCommand,
     options,
 )
-from tui.settings import FLAGS, Settings, SettingsError, load, resolve
+from tui.settings import FLAGS, Settings, SettingsError, config_folder, load, resolve
 
 _PLACES = {"url": ("host", "port", "socket", "url"), "host": ("socket",), "socket": ("host", "port")}
 """What an option after the command makes of earlier ones that named another server."""
@@ -106,6 +113,26 @@ def report(context: click.Context, /, **_flags: object) -> int:
 
 
 @redtop.command(cls=PlainCommand)
+@click.argument("streams", nargs=-1, required=True, metavar="STREAM...")
+@options("Tail", TAIL)
+@options("Connection", CONNECTION)
+@options("Session", SESSION)
+@click.pass_context
+def tail(context: click.Context, /, **_flags: object) -> int:
+    r"""Print what is added to streams, entry by entry, until ctrl-c; needs no terminal, and changes nothing.
+
+    STREAM is a key as redtop shows it: \xNN is a byte. Nothing is skipped: a slow reader slows the reading down.
+    """
+    import time
+
+    from tui.tail_cli import TailWish, print_tail
+
+    flags = context.params
+    wish = TailWish.of(flags["streams"], flags["group"], flags["place"], as_json=flags["as_json"], wall=time.time())
+    return print_tail(_settings(context), wish, sys.stdout)
+
+
+@redtop.command(cls=PlainCommand)
 @options("Demo", DEMO)
 @options("Session", SESSION)
 @click.pass_context
@@ -120,10 +147,104 @@ def demo(context: click.Context, /, **_flags: object) -> int:
     if not once:
         _require_terminal("redtop demo --once")
     port = resolve(flags, {}, Path()).address.port if "port" in flags else None
-    view = resolve({**flags, "port": None}, {}, Path())
+    view = resolve({**flags, "port": None}, {}, config_folder() if "schemas" in flags else Path())
     with Demo(**_demo_arguments(flags), port=port) as running:
         settings = replace(view, address=Address(HOST, running.port))
         return _print_demo(settings, running) if once else _show_demo(settings, running)
+
+
+@redtop.command(cls=PlainCommand)
+@click.argument("prefix", nargs=-1, metavar="PREFIX")
+@options("Purge", PURGE)
+@options("Connection", CONNECTION)
+@options("Session", SESSION)
+@click.pass_context
+def purge(context: click.Context, /, **_flags: object) -> int:
+    r"""Remove the keys that begin with PREFIX: planned, previewed, confirmed by typing, and undoable.
+
+    PREFIX is taken literally: * and ? mean themselves. Like KEY and GLOB it is written as redtop shows keys: \xNN is a
+    byte, and \\ a backslash. Without a terminal nothing is removed unless --expect says how many keys the plan has.
+    """
+    from tui.purge_cli import Wish, run_purge
+
+    wish = Wish.of(context.params)
+    return run_purge(_settings(context), wish)
+
+
+@redtop.command(cls=PlainCommand)
+@click.argument("journal", nargs=-1, metavar="[JOURNAL]")
+@options("Undo", UNDO)
+@options("Connection", CONNECTION)
+@options("Session", SESSION)
+@click.pass_context
+def undo(context: click.Context, /, **_flags: object) -> int:
+    """Bring back what a purge removed, with its exact expiry, and never over a key that somebody made since.
+
+    JOURNAL is the id or the path of one; without it, the newest one of this database that is not undone yet.
+    """
+    from tui.undo_cli import run_undo
+
+    return run_undo(_settings(context), context.params)
+
+
+@redtop.command(cls=PlainCommand)
+@options("Journals", JOURNALS)
+@click.pass_context
+def journals(context: click.Context, /, **_flags: object) -> int:
+    """List the journals of purges: what can be undone, how big and how old it is."""
+    from tui.undo_cli import print_journals
+
+    return print_journals(sys.stdout, as_json=context.params["as_json"])
+
+
+@redtop.group(cls=PlainGroup, subcommand_metavar="COMMAND", invoke_without_command=True)
+@click.pass_context
+def schema(context: click.Context, /) -> None:
+    """Schemas say what keys mean: list them, show one, or test whether a keyspace is as they say.
+
+    A schema is one of those that come with redtop, one in your config folder, or any file that ends with .toml.
+    """
+    if context.invoked_subcommand is None:
+        raise click.UsageError("Say what to do: `redtop schema list`, `schema show NAME` or `schema test NAME`.")
+
+
+@schema.command("list", cls=PlainCommand)
+@options("List", SCHEMA_LIST)
+@click.pass_context
+def list_schemas(context: click.Context, /, **_flags: object) -> int:
+    """List the schemas that have a name."""
+    from tui.schema_cli import print_list
+
+    return print_list(sys.stdout, as_json=context.params["as_json"])
+
+
+@schema.command("show", cls=PlainCommand)
+@click.argument("schemas", nargs=-1, required=True, metavar="NAME|FILE")
+@click.pass_context
+def show_schema(context: click.Context, /, **_flags: object) -> int:
+    """Print what a schema says of families, tokens and thresholds."""
+    from tui.schema_cli import print_schemas
+
+    return print_schemas(context.params["schemas"], sys.stdout)
+
+
+@schema.command("test", cls=PlainCommand)
+@click.argument("tested", nargs=-1, metavar="NAME|FILE")
+@options("Test", SCHEMA_TEST)
+@options("Connection", CONNECTION)
+@options("Session", SESSION)
+@click.pass_context
+def test_schema(context: click.Context, /, **_flags: object) -> int:
+    """Read a live keyspace: what matches the schema, what is unknown to it, and what departs from it.
+
+    Several schemas are tested together, as they are for the dashboard.
+    """
+    settings = _settings(context)
+    if not settings.schemas:
+        raise click.UsageError("Say which schema to test: a NAME that `redtop schema list` shows, or a FILE.")
+    from tui.schema_cli import run_test
+
+    return run_test(settings, sys.stdout, exact=context.params["exact"], as_json=context.params["as_json"])
 
 
 def _demo_arguments(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +287,9 @@ def _given(context: click.Context) -> dict[str, Any]:
 def _flags(context: click.Context) -> dict[str, Any]:
     """Join the options before and after the command; the later ones win."""
     later = _given(context)
-    earlier = {} if context.parent is None else _given(context.parent)
+    earlier = {} if context.parent is None else _flags(context.parent)
+    if "tested" in later:  # what `schema test` is about stands before what `--schema` adds
+        later["schemas"] = (*later.pop("tested"), *later.get("schemas", ()))
     for name in later:
         for other in _PLACES.get(name, ()):
             earlier.pop(other, None)

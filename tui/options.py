@@ -13,6 +13,11 @@ FINE = 0
 FAULT = 1
 BAD_USAGE = 2
 COULD_NOT_LOOK = 3
+NO_DATABASE = BAD_USAGE
+"""A database the server does not have is a wrong option, though only the server can tell."""
+NOT_ALL = 4
+REFUSED = 5
+DIFFERS = 6
 HUNG_UP = 129
 """What a shell reports of a program that lost its terminal."""
 INTERRUPTED = 130
@@ -57,7 +62,11 @@ SESSION = (
     ("--read-only", None, "Never write to the server."),
     ("--interval", "SECONDS", "Time between two looks, 0.1 to 60 (default: 1)."),
     ("--scan-share", "PERCENT", "Share of the server's time that surveying the keys may take (default: 5)."),
-    ("--schema schemas", "NAME", "A schema that describes the keys (accepted, but not used by this version yet)."),
+    (
+        "--schema schemas",
+        "NAME|FILE",
+        "A schema that describes the keys; may be given several times, the first counts.",
+    ),
     ("--delimiter", "TEXT", "What separates the parts of a key (default: found out)."),
     ("--theme", "dark|light", "Colours."),
 )
@@ -65,6 +74,12 @@ SESSION = (
 REPORT = (
     ("--exact", None, "Read until every key is counted; full speed unless --scan-share is given."),
     ("--json as_json", None, "Write a JSON document for scripts: docs/report.md describes it."),
+)
+
+TAIL = (
+    ("--from place", "ID|TIME", "Begin there: an id, 06:31, 2024-05-01 06:31, -10m, or 0 (default: with what comes)."),
+    ("--group", "NAME", "Begin with what this consumer group has not been given; nothing is taken from it."),
+    ("--json as_json", None, "Write one JSON object per line: docs/tail.md describes it."),
 )
 
 DEMO = (
@@ -75,13 +90,48 @@ DEMO = (
     ("--once", None, "Print one report of the demo and exit; needs no terminal."),
 )
 
+PURGE = (
+    ("--exclude", "GLOB", "Leave keys that match, by the server's own rules for patterns; may be given several times."),
+    ("--exclude-key", "KEY", "Leave this very key; may be given several times."),
+    ("--all-keys", None, "Every key of the database, instead of a PREFIX."),
+    ("--dry-run", None, "Print the plan and remove nothing."),
+    ("--expect", "N", "Go ahead, without typing, only if the plan has exactly N keys; scripts need it."),
+    ("--no-undo", None, "Write no journal: what is removed is gone."),
+    (
+        "--big",
+        "leave|with-undo|without-undo",
+        "Keys so big that saving one holds up the server: leave them (default), or remove them with or without undo.",
+    ),
+    ("--undo-secrets", None, "Write keys that grant access (--schema says which) to the journal as well."),
+    ("--rate", "N", "Remove at most so many keys a second (default: as fast as the server takes it)."),
+    ("--json as_json", None, "Write a JSON receipt for scripts: docs/purge.md describes it."),
+)
+
+UNDO = (
+    ("--finish", None, "Finish a purge that was interrupted, instead of undoing it."),
+    ("--rate", "N", "At most so many keys a second."),
+    ("--json as_json", None, "Write a JSON receipt for scripts: docs/purge.md describes it."),
+)
+
+SCHEMA_LIST = (("--json as_json", None, "Write a JSON document for scripts: docs/schemas.md describes it."),)
+
+SCHEMA_TEST = (
+    ("--exact", None, "Read every key; full speed unless --scan-share is given."),
+    ("--json as_json", None, "Write a JSON document for scripts: docs/schemas.md describes it."),
+)
+
+JOURNALS = (("--json as_json", None, "Write a JSON document for scripts: docs/purge.md describes it."),)
+
 _TYPES: Mapping[str, Any] = {
+    "big": click.Choice(("leave", "with-undo", "without-undo")),
+    "expect": click.IntRange(min=0),
+    "rate": click.IntRange(min=1),
     "systems": click.Choice(SYSTEMS),
     "keys": click.IntRange(min=0),
     "seed": click.INT,
     "theme": click.Choice(("dark", "light")),
 }
-_SEVERAL = ("schemas", "systems")
+_SEVERAL = ("exclude", "exclude_key", "schemas", "systems")
 
 _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
     "Environment": (
@@ -104,8 +154,14 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
         (str(FAULT), "A fault in redtop itself."),
         (str(BAD_USAGE), "Wrong options or settings, no such database, or the dashboard without a terminal."),
         (str(COULD_NOT_LOOK), "Could not connect, start the demo, or look."),
+        (str(NOT_ALL), "Some of what was to be purged is still there, or not brought back: the receipt says what."),
+        (
+            str(REFUSED),
+            "A purge was refused: not confirmed, --expect does not match, or read-only. Nothing changed.",
+        ),
+        (str(DIFFERS), "The keyspace is not as `redtop schema test` was told: there is drift, or no key matches."),
         (str(HUNG_UP), "The terminal of the dashboard was closed."),
-        (str(INTERRUPTED), "A command stopped by ctrl-c; a report prints what is known first."),
+        (str(INTERRUPTED), "A command stopped by ctrl-c; it prints what is known, or what was done, first."),
         (str(READER_GONE), "Whoever read the output went away."),
         (str(TERMINATED), "The dashboard was ended by SIGTERM."),
     ),
@@ -114,6 +170,9 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
         ("redtop -h cache.example --tls --askpass", "Another server."),
         ("redtop report -u redis://cache.example/2", "One look, printed."),
         ("redtop report --exact --json", "Every key counted, for a script."),
+        ("redtop purge cache: --dry-run", "What a purge of that prefix would remove."),
+        ("redtop schema test oauth-proxy", "Is this keyspace as that schema says?"),
+        ("redtop undo", "Bring back what the last purge of this database removed."),
         ('eval "$(_REDTOP_COMPLETE=bash_source redtop)"', "Completion; also zsh_source and fish_source."),
     ),
 }
@@ -145,19 +204,13 @@ class PlainCommand(click.Command):
         return rest
 
 
-class TopCommand(click.Group):
-    """The command above all: its help is all there is to know."""
+class PlainGroup(click.Group):
+    """Commands that belong together."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write commands first, then options under their headings."""
         self.format_commands(ctx, formatter)
         _write_options(self, ctx, formatter)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what is not an option: environment, keys, exit codes, examples."""
-        for title, rows in _EPILOG.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -166,6 +219,16 @@ class TopCommand(click.Group):
         if args[0] not in self.commands and not ctx.resilient_parsing:
             raise stray(args[0], tuple(self.commands))
         return super().resolve_command(ctx, args)
+
+
+class TopCommand(PlainGroup):
+    """The command above all: its help is all there is to know."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what is not an option: environment, keys, exit codes, examples."""
+        for title, rows in _EPILOG.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 def options(section: str, table: Sequence[tuple[str, str | None, str]]) -> Callable[[AnyFunction], AnyFunction]:
@@ -197,7 +260,7 @@ def stray(word: str, commands: Sequence[str] = ()) -> click.UsageError:
 def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
     sections: dict[str, list[tuple[str, str]]] = {}
     for param in command.get_params(ctx):
-        record = param.get_help_record(ctx)
+        record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
         if record is not None:
             sections.setdefault(getattr(param, "section", "Other"), []).append(record)
     for title, rows in sections.items():

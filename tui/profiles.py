@@ -1,4 +1,4 @@
-"""Named servers in the user's `config.toml`: one `[profiles.NAME]` table each.
+r"""Named servers in the user's `config.toml`: one `[profiles.NAME]` table each.
 
 ```toml
 [profiles.prod]
@@ -9,9 +9,12 @@ read_only = true
 interval = 2                                # seconds
 scan_share = 2                              # percent of the server's time
 schemas = ["oauth-proxy"]
+production = true                           # a purge asks for the name of this profile as well
+protected = ["config:", "lock:"]            # what keys begin with that no purge removes; \xNN for a byte
 ```
 
-Loaded only when a profile is asked for, because reading it takes longer than all other settings together.
+`tui/purge_rules.py` reads the `[purge]` table beside them. Loaded only when one of the two is asked for, because
+reading it takes longer than all other settings together.
 """
 
 from __future__ import annotations
@@ -22,6 +25,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
+from tui.engine.schema.catalog import is_file
+
+TABLES = frozenset({"profiles", "purge"})
+"""What stands at the top of the file."""
 
 _FILES = ("cacert", "cert", "key", "password_file", "socket")
 
@@ -52,6 +60,8 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_def
     schemas: tuple[str, ...] | None = None
     delimiter: str | None = None
     theme: Literal["dark", "light"] | None = None
+    production: bool | None = None
+    protected: tuple[str, ...] | None = None
 
 
 def read_profile(name: str, file: Path, environ: Mapping[str, str]) -> dict[str, object]:
@@ -65,18 +75,24 @@ def read_profile(name: str, file: Path, environ: Mapping[str, str]) -> dict[str,
     try:
         profile = msgspec.convert(table, Profile)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{place}: {_complaint(str(error), table)}.") from None
+        raise ValueError(f"{place}: {complaint(str(error), table, Profile)}.") from None
     fields: dict[str, object] = dict(msgspec.to_builtins(profile))
     for field in _FILES:
         if field in fields:
-            fields[field] = str(file.parent / Path(str(fields[field])).expanduser())
+            fields[field] = _beside(file, str(fields[field]))
+    if profile.schemas is not None:
+        fields["schemas"] = [_beside(file, name) if is_file(name) else name for name in profile.schemas]
     return _with_password(fields, place, environ)
 
 
+def _beside(file: Path, path: str) -> str:
+    return str(file.parent / Path(path).expanduser())
+
+
 def _table(name: str, file: Path) -> dict[str, Any]:
-    document = _document(file)
-    if stray := sorted(document.keys() - {"profiles"}):
-        raise ValueError(f"{file}: unknown field `{stray[0]}`; a profile is a table named [profiles.NAME].")
+    if not file.exists():
+        raise ValueError(f"A profile needs the file {file}, and it does not exist.")
+    document = read_config(file)
     profiles = document.get("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(table, dict) for table in profiles.values()):
         raise ValueError(f"{file}: `profiles` must hold tables, each named [profiles.NAME].")
@@ -87,11 +103,25 @@ def _table(name: str, file: Path) -> dict[str, Any]:
     return table
 
 
+def read_config(file: Path) -> dict[str, Any]:
+    """Read all of the file, and make sure that it has no other tables than there are; {} when there is no file.
+
+    Raises:
+        ValueError: with one sentence that names the file.
+    """
+    document = _document(file)
+    if stray := sorted(document.keys() - TABLES):
+        raise ValueError(
+            f"{file}: unknown field `{stray[0]}`; a profile is a table named [profiles.NAME], and purges have [purge]."
+        )
+    return document
+
+
 def _document(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"A profile needs the file {file}, and it does not exist.") from None
+        return {}
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -100,10 +130,10 @@ def _document(file: Path) -> dict[str, Any]:
         raise ValueError(f"{file} is not valid TOML: {error}.") from None
 
 
-def _complaint(message: str, table: dict[str, Any]) -> str:
+def complaint(message: str, table: dict[str, Any], kind: type[msgspec.Struct]) -> str:
     """Make one phrase of msgspec's words: `Expected `int`, got `str` - at `$.port``."""
     if message.startswith("Object contains unknown field"):
-        known = Profile.__struct_fields__
+        known = kind.__struct_fields__
         return f"unknown field `{next(field for field in table if field not in known)}`"
     what, _, path = message.partition(" - at ")
     field = path.strip("`").removeprefix("$.")

@@ -10,7 +10,17 @@ import pytest
 
 from tests.servers import HOST, Server
 from tui.demo.wire import Wire
-from tui.engine.commands import CONTAINERS, READS, Exchange, KeyQuestions, NotAllowedError, exchange, name_of
+from tui.engine.commands import (
+    CONTAINERS,
+    READS,
+    WRITES,
+    Exchange,
+    KeyQuestions,
+    NotAllowedError,
+    exchange,
+    name_of,
+    subscription,
+)
 from tui.engine.failure import ReplyError
 
 Command = Sequence[bytes | int]
@@ -32,11 +42,14 @@ FILL: list[tuple[str | bytes | int, ...]] = [
 """A key of every type; a string and a stream can be empty and exist all the same."""
 
 ON_A_KEY: dict[str, tuple[bytes | int, ...]] = {
+    "dump": (b"DUMP", b"KEY"),
     "getrange": (b"GETRANGE", b"KEY", 0, 10),
     "hlen": (b"HLEN", b"KEY"),
+    "hmget": (b"HMGET", b"KEY", b"f", b"g"),
     "hpttl": (b"HPTTL", b"KEY", b"FIELDS", 2, b"f", b"g"),
     "hscan": (b"HSCAN", b"KEY", 0, b"COUNT", 10),
     "llen": (b"LLEN", b"KEY"),
+    "lpos": (b"LPOS", b"KEY", b"other"),
     "lrange": (b"LRANGE", b"KEY", 0, 10),
     "memory|usage": (b"MEMORY", b"USAGE", b"KEY"),
     "object|encoding": (b"OBJECT", b"ENCODING", b"KEY"),
@@ -45,18 +58,22 @@ ON_A_KEY: dict[str, tuple[bytes | int, ...]] = {
     "pexpiretime": (b"PEXPIRETIME", b"KEY"),
     "pttl": (b"PTTL", b"KEY"),
     "scard": (b"SCARD", b"KEY"),
+    "sismember": (b"SISMEMBER", b"KEY", b"other"),
     "sscan": (b"SSCAN", b"KEY", 0, b"COUNT", 10),
     "strlen": (b"STRLEN", b"KEY"),
     "type": (b"TYPE", b"KEY"),
+    "xinfo|consumers": (b"XINFO", b"CONSUMERS", b"KEY", b"group"),
     "xinfo|groups": (b"XINFO", b"GROUPS", b"KEY"),
     "xinfo|stream": (b"XINFO", b"STREAM", b"KEY"),
     "xlen": (b"XLEN", b"KEY"),
+    "xpending": (b"XPENDING", b"KEY", b"group", b"-", b"+", 2),
     "xrange": (b"XRANGE", b"KEY", b"-", b"+", b"COUNT", 2),
     "xread": (b"XREAD", b"COUNT", 2, b"STREAMS", b"KEY", b"0"),
     "xrevrange": (b"XREVRANGE", b"KEY", b"+", b"-", b"COUNT", 2),
     "zcard": (b"ZCARD", b"KEY"),
     "zrange": (b"ZRANGE", b"KEY", 0, 10, b"WITHSCORES"),
     "zscan": (b"ZSCAN", b"KEY", 0, b"COUNT", 10),
+    "zscore": (b"ZSCORE", b"KEY", b"other"),
 }
 """Every allowed command that looks at a key, as redtop asks it."""
 
@@ -67,11 +84,12 @@ WITHOUT_A_KEY: dict[str, tuple[bytes | int, ...]] = {
     "info": (b"INFO", b"commandstats"),
     "ping": (b"PING",),
     "scan": (b"SCAN", b"0", b"COUNT", 100),
+    "time": (b"TIME",),
 }
 
 NEED_A_WITNESS = (
-    *("getrange", "hpttl", "hscan", "lrange", "sscan", "strlen"),
-    *("xlen", "xrange", "xread", "xrevrange", "zrange", "zscan"),
+    *("getrange", "hmget", "hpttl", "hscan", "lpos", "lrange", "sismember", "sscan", "strlen"),
+    *("xlen", "xpending", "xrange", "xread", "xrevrange", "zrange", "zscan", "zscore"),
 )
 """Commands whose reply does not always say whether the key exists."""
 
@@ -247,6 +265,24 @@ def test_keys_that_are_gone_by_now_are_counted_as_misses(measured: Measured) -> 
     assert asked.tally(replies) == counted == (6, 4)
 
 
+def test_types_alone_are_counted_as_one_look_per_key(measured: Measured) -> None:
+    asked = KeyQuestions(memory=False, ttl=False).exchange([b"string", b"missing", b"stream"], [b"SCAN", b"0"])
+    replies, counted = measured.ask(asked)
+    assert replies[:3] == [b"string", b"none", b"stream"]
+    assert asked.tally(replies) == counted == (2, 1)
+
+
+def test_a_scan_that_picks_streams_counts_nothing_on_valkey_9(valkey: Server) -> None:
+    """Older servers count every key they pass, and do not say how many: there it must not be used."""
+    valkey.ask_all(FILL)
+    measured = Measured(valkey)
+    question = exchange([b"SCAN", b"0", b"TYPE", b"stream", b"COUNT", 1000])
+    replies, counted = measured.ask(question)
+    assert sorted(replies[0][1]) == [b"empty stream", b"other stream", b"stream"]
+    assert question.tally(replies) == counted == (0, 0)
+    measured.close()
+
+
 def test_other_commands_beside_the_keys_are_counted_too(measured: Measured) -> None:
     asked = KeyQuestions(memory=False).exchange([b"string"], [b"TYPE", b"hash"], [b"PTTL", b"missing"])
     replies, counted = measured.ask(asked)
@@ -312,4 +348,15 @@ def test_no_command_on_the_list_writes(server: Server) -> None:
 def test_containers_are_named_with_their_second_word() -> None:
     assert name_of([b"memory", b"usage", b"k"]) == "memory|usage"
     assert name_of([b"TYPE", b"USAGE"]) == "type"
-    assert {name.split("|")[0].upper().encode() for name in READS if "|" in name} == CONTAINERS
+    assert {name.split("|")[0].upper().encode() for name in (*READS, *WRITES) if "|" in name} == CONTAINERS
+
+
+@pytest.mark.parametrize("word", [b"SUBSCRIBE", b"PSUBSCRIBE", b"subscribe"])
+def test_listening_is_packed_for_a_connection_of_its_own_only(word: bytes) -> None:
+    with pytest.raises(NotAllowedError):
+        exchange([word, b"channel"])
+    packed = subscription([b"\r\n", b"chat"], [b"flow:*"])
+    one = b"*3\r\n$9\r\nSUBSCRIBE\r\n$2\r\n\r\n\r\n$4\r\nchat\r\n"
+    assert packed.payload == one + b"*2\r\n$10\r\nPSUBSCRIBE\r\n$6\r\nflow:*\r\n"
+    assert packed.calls == {"subscribe": 1, "psubscribe": 1}
+    assert subscription([]).payload == b""

@@ -13,6 +13,7 @@ from tests.looking import Looking, looking
 from tests.servers import Server
 from tui.panes.namespaces import NamespacesPane
 from tui.panes.streams import StreamsPane
+from tui.settings import Settings
 from widgets.chart import TimeChart
 from widgets.histogram import Histogram
 from widgets.tabbar import TabBar
@@ -197,3 +198,17 @@ async def test_resizing_back_and_forth_raises_nothing(look: Looking) -> None:
     if look.page.zoomed:
         await look.press("z")
     await look.until(lambda: look.shown == ALL)
+
+
+async def test_the_survey_takes_as_much_of_the_server_as_a_person_says(valkey: Server) -> None:
+    valkey.ask_all([("SET", f"key:{n}", "x") for n in range(50_000)])
+    async with looking(valkey.port, settings=Settings(interval=0.1)) as look:
+        await look.until_shown("● live", "seen", "survey takes")
+        assert not look.app.session.share.given
+        await look.press("less_than_sign")
+        await look.until_shown("survey takes at most 2.0%", "± covers 95 of 100 · survey takes 2.0%")
+        await look.press("greater_than_sign", "greater_than_sign")
+        await look.until_shown("survey takes at most 10.0%")
+        await look.press("greater_than_sign", "greater_than_sign", "greater_than_sign", "greater_than_sign")
+        assert look.app.session.share.most == 1
+        await look.until_shown("100% seen")

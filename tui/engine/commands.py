@@ -90,6 +90,11 @@ def _pages(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
     return MISS if empty and command[1] in gone else _by_error(command, reply, gone)
 
 
+def _element(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count a look for one element: "not there" may mean that the key is missing, so ask TYPE beside it."""
+    return MISS if command[1] in gone and not isinstance(reply, ReplyError) else _by_error(command, reply, gone)
+
+
 def _object(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
     """Count OBJECT: nil for a missing key; the wrong eviction policy is noticed after the look-up."""
     if isinstance(reply, ReplyError):
@@ -105,6 +110,20 @@ def _field_ttls(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
 def _dump(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
     """Count DUMP: nil for a missing key."""
     return MISS if reply is None else _by_error(command, reply, gone)
+
+
+def _consumers(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count XINFO CONSUMERS: a missing key and a missing group are told apart by the code of the error."""
+    if isinstance(reply, ReplyError):
+        return {"ERR": MISS, "NOGROUP": HIT, "WRONGTYPE": HIT}.get(reply.code, NOTHING)
+    return HIT
+
+
+def _xpending(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
+    """Count XPENDING: one sentence says that the key, or only the group, is missing, so ask TYPE beside it."""
+    if isinstance(reply, ReplyError) and reply.code == "NOGROUP":
+        return MISS if command[1] in gone else HIT
+    return _by_error(command, reply, gone)
 
 
 def _xread(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
@@ -124,12 +143,15 @@ READS: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {
     "client|no-touch": _no_tally,
     "client|setname": _no_tally,
     "dbsize": _no_tally,
+    "dump": _dump,
     "getrange": _range,
     "hlen": _length,
+    "hmget": _element,
     "hpttl": _field_ttls,
     "hscan": _pages,
     "info": _no_tally,
     "llen": _length,
+    "lpos": _element,
     "lrange": _range,
     "memory|usage": _no_tally,
     "object|encoding": _object,
@@ -140,18 +162,23 @@ READS: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {
     "pttl": _ttl,
     "scan": _no_tally,
     "scard": _length,
+    "sismember": _element,
     "sscan": _pages,
     "strlen": _range,
+    "time": _no_tally,
     "type": _type,
+    "xinfo|consumers": _consumers,
     "xinfo|groups": _by_error,
     "xinfo|stream": _by_error,
     "xlen": _range,
+    "xpending": _xpending,
     "xrange": _range,
     "xread": _xread,
     "xrevrange": _range,
     "zcard": _length,
     "zrange": _range,
     "zscan": _pages,
+    "zscore": _element,
 }
 """Allowed commands that change nothing, by their ACL name."""
 
@@ -159,26 +186,40 @@ WRITES: frozenset[str] = frozenset(
     {
         # What makes a change safe stands here too: none of it is of use without a change.
         "discard",
-        "dump",
         "exec",
+        "hdel",
+        "lrem",
         "multi",
         "persist",
         "pexpire",
         "renamenx",
         "restore",
+        "srem",
         "unlink",
         "unwatch",
         "watch",
+        "xack",
+        "xadd",
+        "xclaim",
+        "xdel",
+        "xgroup|create",
+        "xgroup|createconsumer",
+        "xgroup|delconsumer",
+        "xgroup|destroy",
+        "xgroup|setid",
+        "xtrim",
+        "zrem",
     }
 )
 """Allowed commands of a `Writer`, by their ACL name."""
 
-_WRITE_TALLIES: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {"dump": _dump}
+_WRITE_TALLIES: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {"xack": _range, "xclaim": _xpending}
+"""Of the commands that change something, those that look the key up as reads do; ask TYPE beside them."""
 
-CONTAINERS = frozenset({b"CLIENT", b"MEMORY", b"OBJECT", b"XINFO"})
+CONTAINERS = frozenset({b"CLIENT", b"MEMORY", b"OBJECT", b"XGROUP", b"XINFO"})
 """Commands whose second word belongs to the name."""
 
-_KEY_AT = {"pexpiretime": 1, "pttl": 1, "type": 1, "xinfo|groups": 2, "xinfo|stream": 2}
+_KEY_AT = {"pexpiretime": 1, "pttl": 1, "type": 1, "xinfo|consumers": 2, "xinfo|groups": 2, "xinfo|stream": 2}
 """Where the key stands in commands whose reply says whether it exists."""
 
 
@@ -206,6 +247,15 @@ def name_of(command: Sequence[bytes]) -> str:
     return b"|".join(words).decode("ascii", "replace").lower()
 
 
+def rule_of(command: Sequence[bytes | int]) -> str:
+    """Return the ACL rule that allows a command.
+
+    >>> rule_of([b"XGROUP", b"SETID", b"key", b"group", 0])
+    '+xgroup|setid'
+    """
+    return f"+{name_of([_word(word) for word in command])}"
+
+
 def exchange(*commands: Sequence[bytes | int], permit: Permit | None = None) -> Exchange:
     """Pack commands for one round trip; with a permit also those that write.
 
@@ -226,6 +276,16 @@ def exchange(*commands: Sequence[bytes | int], permit: Permit | None = None) -> 
 
     payload = b"".join(_packed(command) for command in packed)
     return Exchange(payload, Counter(names), len(packed), tally)
+
+
+def subscription(channels: Sequence[bytes], patterns: Sequence[bytes] = ()) -> Exchange:
+    """Pack what makes a connection listen, for one of its own: everything that comes on it then is no reply.
+
+    `expected` counts commands, not replies: each channel and pattern is answered by itself.
+    """
+    said = [(name, words) for name, words in (("subscribe", channels), ("psubscribe", patterns)) if words]
+    payload = b"".join(_packed([name.upper().encode(), *words]) for name, words in said)
+    return Exchange(payload, Counter(name for name, _ in said), len(said), lambda _: NOTHING)
 
 
 def allow(name: str, permit: Permit | None) -> None:
@@ -263,10 +323,9 @@ class KeyQuestions:
     costs a fraction of one. Replies come back grouped by question, in the order of the keys.
     """
 
-    def __init__(self, *, memory: bool) -> None:
-        self.names = ("type", "pttl", "memory|usage") if memory else ("type", "pttl")
-        heads = ((b"TYPE",), (b"PTTL",), (b"MEMORY", b"USAGE"))
-        self._heads = [_head(words) for words in heads[: len(self.names)]]
+    def __init__(self, *, memory: bool, ttl: bool = True) -> None:
+        self.names = ("type", *(("pttl",) if ttl else ()), *(("memory|usage",) if memory else ()))
+        self._heads = [_head([word.encode() for word in name.upper().split("|")]) for name in self.names]
 
     def exchange(self, keys: Sequence[bytes], *others: Sequence[bytes | int]) -> Exchange:
         """Ask every question of every key, then the other commands; one round trip."""
@@ -277,12 +336,13 @@ class KeyQuestions:
         calls = Counter(dict.fromkeys(self.names, count))
         calls.update(rest.calls)
         asked = len(self.names) * count
+        looked = count * (1 + ("pttl" in self.names))
 
         def tally(replies: Sequence[Reply]) -> Tally:
-            gone = list(replies[:count]).count(b"none") + list(replies[count : 2 * count]).count(-2)
-            denied = sum(isinstance(reply, ReplyError) for reply in replies[: 2 * count])
+            gone = list(replies[:count]).count(b"none") + list(replies[count:looked]).count(-2)
+            denied = sum(isinstance(reply, ReplyError) for reply in replies[:looked])
             hits, misses = rest.tally(replies[asked:])
-            return 2 * count - gone - denied + hits, gone + misses
+            return looked - gone - denied + hits, gone + misses
 
         return Exchange(b"".join([*parts, rest.payload]), calls, asked + rest.expected, tally)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.engine.commands import Reply
+from tui.engine.commands import Reply, rule_of
 from tui.engine.deployment import Deployment
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.inspect import KeyFacts, Missing, look
@@ -110,7 +110,7 @@ async def _change(pen: Writer, edit: Edit) -> Failure | None:
         raise _Sent(error.failure) from None
     refused = next((reply for reply in (queued[-1], done) if isinstance(reply, ReplyError)), None)
     if refused is not None:
-        return of_reply(refused, _rule(edit))
+        return of_reply(refused, rule_of(edit.command))
     if done is None:
         return Failure(Kind.CHANGED, "somebody changed the key in this very moment: nothing was done")
     return _verdict(edit, done[0])
@@ -119,7 +119,7 @@ async def _change(pen: Writer, edit: Edit) -> Failure | None:
 def _verdict(edit: Edit, reply: Reply) -> Failure | None:
     """Say what the server's answer to the change itself means."""
     if isinstance(reply, ReplyError):
-        return of_reply(reply, _rule(edit))
+        return of_reply(reply, rule_of(edit.command))
     if isinstance(edit, Rename) and reply == 0:
         return Failure(Kind.CHANGED, f"there is a key named {printable(edit.to)} already")
     return None  # PERSIST of a key without TTL answers 0, and is done all the same
@@ -148,7 +148,3 @@ def _same_expiry(one: float | None, other: float | None, slack: float = SLACK) -
     if one is None or other is None:
         return one is other
     return abs(one - other) <= slack
-
-
-def _rule(edit: Edit) -> str:
-    return f"+{bytes(edit.command[0]).decode().lower()}"

@@ -20,11 +20,14 @@ class Kind(StrEnum):
     DENIED = "permission"
     FULL = "no free connection"
     LOADING = "loading"
+    """Or busy with a script: over by itself."""
     PROTOCOL = "not a Redis server"
     DATABASE = "no such database"
     READ_ONLY = "read-only"
     CHANGED = "another server"
     REPLY = "error reply"
+    JOURNAL = "journal"
+    """A file of redtop's own, or the disk it is on."""
 
 
 WAITS_FOR_A_PERSON = frozenset({Kind.AUTH, Kind.DATABASE})
@@ -70,5 +73,7 @@ def of_reply(error: ReplyError, doing: str) -> Failure:
             return Failure(Kind.AUTH, "the server wants a password: give one with --askpass or REDISCLI_AUTH")
         case "LOADING":
             return Failure(Kind.LOADING, "the server is loading its data")
+        case "BUSY":
+            return Failure(Kind.LOADING, error.sentence)
         case _:
             return Failure(Kind.REPLY, error.sentence)

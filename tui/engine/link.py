@@ -47,7 +47,8 @@ class _Waiting:
     replies: list[Reply] = field(default_factory=list)
 
 
-_INCOMPLETE = object()
+INCOMPLETE = object()
+"""What the parser returns until a reply is whole."""
 
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is not TLS: content type alert, version 3.x."""
@@ -61,7 +62,7 @@ class Link(asyncio.Protocol):
         self._clock = clock
         self._footprint = footprint
         self._on_lost = on_lost
-        self._reader = hiredis.Reader(replyError=ReplyError, notEnoughData=_INCOMPLETE)
+        self._reader = hiredis.Reader(replyError=ReplyError, notEnoughData=INCOMPLETE)
         self._waiting: deque[_Waiting] = deque()
         self._transport: asyncio.Transport | None = None
         self._keep: object = None
@@ -129,7 +130,7 @@ class Link(asyncio.Protocol):
     def _take_replies(self) -> None:
         """Hand every complete reply to whoever waits first; a survey gets millions, so the loop is tight."""
         gets = self._reader.gets
-        while (reply := gets()) is not _INCOMPLETE:
+        while (reply := gets()) is not INCOMPLETE:
             if not self._waiting:
                 self.drop(_farewell(reply))
                 continue
@@ -138,7 +139,7 @@ class Link(asyncio.Protocol):
             replies.append(reply)
             while len(replies) < expected:
                 reply = gets()
-                if reply is _INCOMPLETE:
+                if reply is INCOMPLETE:
                     return
                 replies.append(reply)
             self._finish(waiting)

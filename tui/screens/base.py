@@ -19,10 +19,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Input
 
+from tui.engine.chosen import Chosen
 from tui.engine.printable import is_safe
 from tui.engine.session import Session
 from tui.panes.base import Pane
 from tui.panes.header import HeaderPane
+from tui.panes.namespaces import NamespacesPane
 from tui.panes.vitals import VitalsPane
 from widgets.tabbar import TabBar
 
@@ -74,6 +76,14 @@ class PaneScreen(Screen[None]):
             """The number key of the page."""
             self.what = what
             """What its `arrive` takes."""
+
+    class Purge(Message):
+        """Remove keys: a namespace, after the person has seen it, or one key."""
+
+        def __init__(self, *, prefix: bytes | None = None, key: bytes | None = None) -> None:
+            super().__init__()
+            self.prefix = prefix
+            self.key = key
 
     def __init__(self, session: Session, brand: str) -> None:
         super().__init__()
@@ -180,6 +190,15 @@ class PaneScreen(Screen[None]):
             self._close_filter()
         else:
             self.zoomed = False
+
+    @on(NamespacesPane.Purge)
+    def _purge(self, event: NamespacesPane.Purge) -> None:
+        event.stop()
+        chosen = Chosen.branch(event.path, event.shapes)
+        if chosen is not None:
+            self.post_message(
+                self.Purge(key=chosen.key) if chosen.key is not None else self.Purge(prefix=chosen.prefix)
+            )
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:

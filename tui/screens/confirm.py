@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -38,7 +38,6 @@ class Field:
 
     label: str
     check: Callable[[str], Verdict]
-    placeholder: str = ""
     value: str = ""
 
 
@@ -64,7 +63,7 @@ def typed(expected: str, label: str) -> Field:
         started = bool(text) and not expected.startswith(text)
         return Verdict(good=False, sentence="that is something else" if started else "")
 
-    return Field(label, check, placeholder=expected)
+    return Field(label, check)
 
 
 class ConfirmScreen(ModalScreen[list[str] | None]):
@@ -74,6 +73,8 @@ class ConfirmScreen(ModalScreen[list[str] | None]):
         Binding("escape", "cancel", "Cancel", id="confirm.cancel", tooltip="Change nothing"),
         Binding("left,up", "app.focus_previous", show=False, id="confirm.back"),
         Binding("right,down", "app.focus_next", show=False, id="confirm.next"),
+        Binding("pageup", "scroll(-1)", show=False, id="confirm.up"),
+        Binding("pagedown", "scroll(1)", show=False, id="confirm.down"),
     ]
 
     def __init__(self, question: Question, deaf_for: float = DEAF) -> None:
@@ -92,13 +93,12 @@ class ConfirmScreen(ModalScreen[list[str] | None]):
                 yield Static(Content("\n").join(question.lines), id="what")
             for field in question.fields:
                 yield Static(Content(field.label), classes="label")
-                yield Input(value=field.value, placeholder=field.placeholder, compact=True)
+                yield Input(value=field.value, compact=True)
                 yield Static(Content(""), classes="verdict")
             with Horizontal(id="answers"):
                 yield Button("Cancel", id="cancel", variant="primary", compact=True)
-                yield Button(
-                    question.verb, id="yes", variant="error" if question.dangerous else "success", compact=True
-                )
+                variant: Literal["error", "success"] = "error" if question.dangerous else "success"
+                yield Button(Content(question.verb), id="yes", variant=variant, compact=True)
 
     def on_mount(self) -> None:
         """Stay deaf for a moment."""
@@ -115,6 +115,11 @@ class ConfirmScreen(ModalScreen[list[str] | None]):
         """Answer no."""
         if not self.deaf:
             self.dismiss(None)
+
+    def action_scroll(self, pages: int) -> None:
+        """Show more of a long text."""
+        text = self.query_one(VerticalScroll)
+        text.scroll_relative(y=pages * max(1, text.size.height - 1), animate=False)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

@@ -7,10 +7,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+WIDE = 116
+"""Columns of a terminal from which on the keys stand in two columns."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -30,9 +33,13 @@ class HelpScreen(ModalScreen[None]):
         """Explanation first, keys below."""
         width = max((len(key) for key, _ in self._keys), default=0)
         lines = [Content.assemble((f"{key:>{width}}", "bold $primary"), f"  {what}") for key, what in self._keys]
-        with VerticalScroll() as box:
+        columns = 2 if self.app.size.width >= WIDE else 1
+        half = -(-len(lines) // columns)
+        with VerticalScroll(classes="-wide" if columns > 1 else "") as box:
             box.border_title = Content(self._title)
             box.border_subtitle = Content("escape closes")
             yield Static(Content(self._text))
             yield Static(Content(""))
-            yield Static(Content("\n").join(lines))
+            with Horizontal(id="keys"):
+                for column in range(columns):
+                    yield Static(Content("\n").join(lines[column * half : (column + 1) * half]))

@@ -44,6 +44,7 @@ class KeysPage(PaneScreen):
         Binding("c", "copy_value", "Copy value", show=False, id="keys.copy_value",
                 tooltip="Copy the value as far as it is shown"),
         Binding("t", "set_ttl", "TTL", show=False, id="keys.ttl", tooltip="Set or remove the TTL of this key"),
+        Binding("d", "delete", "Delete", show=False, id="keys.delete", tooltip="Delete this key; u brings it back"),
         Binding("R", "rename", "Rename", show=False, id="keys.rename", tooltip="Give this key another name"),
         Binding("left", "out", "Out", show=False, id="keys.out", tooltip="Go back to the pane on the left"),
         Binding("right", "into", "In", show=False, id="keys.into", tooltip="Go on to the pane on the right"),
@@ -138,7 +139,7 @@ class KeysPage(PaneScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What writes does not exist where nothing may be written, nor where there is no key to write to."""
-        if action in {"set_ttl", "rename"}:
+        if action in {"set_ttl", "rename", "delete"}:
             return self.session.deployment.refusal is None and self.panes[self.current] is not self.families
         return super().check_action(action, parameters)
 
@@ -149,6 +150,12 @@ class KeysPage(PaneScreen):
     def action_rename(self) -> None:
         """Ask for a new name."""
         self._edit(rename_question, rename)
+
+    def action_delete(self) -> None:
+        """Ask for a purge of one key."""
+        key = self._key()
+        if key is not None:
+            self.post_message(self.Purge(key=key))
 
     def _edit(self, ask: Callable[[KeyFacts, float], Question], made: Callable[[KeyFacts, str], Edit]) -> None:
         key = self._key()

@@ -1,0 +1,303 @@
+"""The protocol by which keys go, batch by batch, on a connection that sends nothing twice.
+
+1. WATCH the batch; read what each key holds, and when it expires.
+2. What is not as it was in the preview is left.
+3. The rest is written to the journal, and is on disk.
+4. MULTI, UNLINK, EXEC: nothing happens when any of the keys was touched since step 1. Then the batch is tried again in
+   halves, from step 1, until only the keys that change under one's eyes are left.
+5. The batch is settled in the journal.
+
+When the answer to step 4 is lost, nobody knows whether it ran. Then a new connection to the same process reads the keys
+back, see `_resolve`. Until that is settled the journal has the batch without a mark, so undo would bring it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from tui.engine.commands import Exchange, Reply, exchange
+from tui.engine.failure import ReplyError, Unavailable
+from tui.engine.node import Node
+from tui.engine.purge.account import Book
+from tui.engine.purge.batches import Batch, Care, Limbo
+from tui.engine.purge.current import Current, Picture
+from tui.engine.purge.expiry import milliseconds
+from tui.engine.purge.journal import Journal
+from tui.engine.purge.keystore import BIG, LOOSE, SECRET, Item
+from tui.engine.purge.pacing import Pacer, Patience
+from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
+from tui.engine.writer import PATIENCE, Writer, writer
+
+SLOW_LINE = 4 << 20
+"""Bytes per second that a value must at least come at; its reader is patient for as long."""
+TRIES = 3
+"""Times that a single key which changes under one's eyes is tried."""
+RESTORE_MOST = 500 << 20
+"""Bytes of a payload that can be sent back: servers take no more than 512 MB in one word."""
+TOO_LONG = "longer than any server takes back: undo could not restore it"
+
+
+class Removal:
+    """Removes batches of keys; keeps the account in `book`."""
+
+    def __init__(
+        self,
+        node: Node,
+        run_id: str,
+        batches: Iterator[Batch],
+        journal: Journal | None,
+        pacer: Pacer,
+        care: Care,
+        book: Book,
+        told_to_stop: Callable[[], bool],
+    ) -> None:
+        """Remove on the server process `run_id` only. Several may share batches, journal and book."""
+        self.patience = Patience(node)
+        self.missing: set[bytes] = set()
+        """Doubtful keys that were found missing: an attempt before has removed them. Kept when `keeps_missing`."""
+        self.keeps_missing = False
+        self._node = node
+        self._run_id = run_id
+        self._batches = batches
+        self._again: deque[Batch] = deque()
+        self._journal = journal
+        self._pacer = pacer
+        self._care = care
+        self._book = book
+        self._told_to_stop = told_to_stop
+        self._current = Current(node.identity, self._ask)
+        self._limbo: Limbo | None = None
+        self._pen: Writer | None = None
+        self._busy = 0.0
+        self._size = 0
+        """Bytes of the batch under way."""
+
+    async def run(self) -> None:
+        """Remove all batches, or until told to stop.
+
+        Raises:
+            Unavailable: it cannot go on; the account is complete all the same.
+        """
+        try:
+            while True:
+                try:
+                    async with writer(self._node, run_id=self._run_id) as self._pen:
+                        await self._work()
+                except Unavailable as error:
+                    await self.patience.bear(error.failure)
+                else:
+                    return
+        finally:
+            if self._limbo is not None:
+                self._book.unknown += len(self._limbo.batch.items)
+
+    async def _work(self) -> None:
+        if self._care.checked:
+            # A refused MULTI must be found out before something follows it that would run at once.
+            stop_for_all(await self._ask(self._packed([b"MULTI"], [b"EXEC"])), "+multi and +exec")
+        await self._resolve()
+        while (batch := self._next()) is not None:
+            self._busy, self._size = 0.0, sum(item.size for item in batch.items)
+            await self._remove(batch)
+            self.patience.answered()
+            await self._pacer.rest(len(batch.items), self._busy)
+
+    def _next(self) -> Batch | None:
+        if self._told_to_stop():
+            return None
+        return self._again.popleft() if self._again else next(self._batches, None)
+
+    async def _remove(self, batch: Batch) -> None:
+        """Take one batch through all steps. Cut short, it is put back as it was, or stays in limbo."""
+        self._again.appendleft(batch)
+        if self._care.checked:
+            going = await self._read(batch)
+        else:
+            self._again.popleft()
+            going = [(item, None) for item in batch.items]
+        if not going:
+            return
+        rest = Batch([item for item, _ in going], batch.tries, batch.doubtful)
+        self._again.appendleft(rest)
+        records = [(item.key, payload, item.expiry) for item, payload in going if payload is not None]
+        number = None
+        if records and self._journal is not None:
+            number = await asyncio.to_thread(self._journal.append, records)
+        recorded = [item for item, payload in going if payload is not None]
+        unlink = [b"UNLINK", *(item.key for item in rest.items)]
+        question = self._packed([b"MULTI"], unlink, [b"EXEC"]) if self._care.checked else self._packed(unlink)
+        self._again.popleft()
+        self._limbo = Limbo(rest, number, recorded)
+        replies = await self._ask(question)
+        limbo, self._limbo = self._limbo, None
+        self._conclude(limbo, replies)
+
+    # -- step 1 and 2 -------------------------------------------------------------------------------------------
+
+    async def _read(self, batch: Batch) -> list[tuple[Item, bytes | None]]:
+        """Watch and read; return what goes, with the payload where the journal needs it."""
+        watch = self._packed([b"UNWATCH"], [b"WATCH", *(item.key for item in batch.items)])
+        replies, now = await self._current.of(batch.items, watch)
+        refused = first_error(replies)
+        if refused is not None:
+            self._again.popleft()
+            self._refused(refused, batch, "+watch and +unwatch")
+            return []
+        stop_for_all(now.refusals, "+dump, +pexpiretime, +type and +memory|usage")
+        alone = batch.items[0]
+        if alone.flags & LOOSE and now.is_as(batch.items) and self._is_journaled(alone):
+            now = await self._whole(alone)
+        self._again.popleft()
+        return self._sort_out(batch, now)
+
+    def _sort_out(self, batch: Batch, now: Picture) -> list[tuple[Item, bytes | None]]:
+        """Book what does not go; return what does."""
+        journaled = self._is_journaled
+        if now.is_as(batch.items) and not batch.items[0].flags & LOOSE:
+            pairs = zip(batch.items, now.payloads, strict=True)
+            return [(item, payload if journaled(item) else None) for item, payload in pairs]
+        going: list[tuple[Item, bytes | None]] = []
+        for item, about in zip(batch.items, now, strict=True):
+            if about.is_as(item):
+                if about.payload is not None and len(about.payload) > RESTORE_MOST:
+                    self._book.fail(item.key, TOO_LONG)
+                else:
+                    going.append((item, about.payload if journaled(item) else None))
+            elif about.refused is not None:
+                self._book.fail(item.key, why(about.refused))
+            elif about.is_missing:
+                self._book_missing(batch, item)
+            else:
+                self._book.change([item.key])
+        return going
+
+    async def _whole(self, item: Item) -> Picture:
+        """Read a long key for the journal; it is watched, and known to be as planned."""
+        (payload,) = await self._ask(exchange([b"DUMP", item.key]))
+        stop_for_all([payload], "+dump")
+        return Picture([item.print if isinstance(payload, bytes) else payload], [item.expiry], [payload])
+
+    def _is_journaled(self, item: Item) -> bool:
+        if not item.flags:
+            return self._journal is not None
+        if self._journal is None or (item.flags & SECRET and not self._care.undo_secrets):
+            return False
+        return self._care.undo_big or not item.flags & BIG
+
+    # -- step 4 and 5 -------------------------------------------------------------------------------------------
+
+    def _conclude(self, limbo: Limbo, replies: Sequence[Reply]) -> None:
+        """Book what the server answered."""
+        refused, last = first_error(replies), replies[-1]
+        ran_alone = self._care.checked and type(replies[1]) is int  # MULTI was refused, against all expectation
+        if refused is None and last is None:
+            self._settle(limbo.number, range(len(limbo.recorded)))
+            self._try_again(limbo.batch)
+        elif refused is None or ran_alone:
+            removed = replies[1] if ran_alone else last[0] if isinstance(last, list) else last
+            self._book_removed(limbo.batch.items, removed, limbo.recorded)
+            self._settle(limbo.number)
+            if refused is not None:
+                raise Unavailable(named(refused, "+multi"))
+        else:
+            self._settle(limbo.number, range(len(limbo.recorded)))
+            self._refused(refused, limbo.batch, "+unlink, +multi and +exec")
+
+    def _book_removed(self, going: Sequence[Item], removed: int, recorded: Sequence[Item]) -> None:
+        """Book by the server's own count; the rest expired in the last moment."""
+        self._book.removed += removed
+        self._book.gone += len(going) - removed
+        self._book.without_undo += min(removed, len(going) - len(recorded))
+
+    def _refused(self, refused: ReplyError, batch: Batch, rule: str) -> None:
+        """Look for the key for whose sake a batch was refused.
+
+        Raises:
+            Unavailable: no batch would fare better now; this one is still to come.
+        """
+        if not is_of_one_key(refused):
+            self._again.appendleft(batch)
+            raise Unavailable(named(refused, rule))
+        if len(batch.items) == 1:
+            self._book.fail(batch.items[0].key, why(refused))
+        else:
+            self._try_again(batch)
+
+    def _try_again(self, batch: Batch) -> None:
+        """Try a batch in halves; a single key that never stands still has changed."""
+        if len(batch.items) > 1:
+            self._again.extendleft(reversed(batch.halves()))
+        elif batch.tries + 1 < TRIES:
+            self._again.appendleft(Batch(batch.items, batch.tries + 1, batch.doubtful))
+        else:
+            self._book.change(item.key for item in batch.items)
+
+    def _settle(self, number: int | None, left: Sequence[int] = ()) -> None:
+        if number is not None and self._journal is not None:
+            self._journal.settle(number, left)
+
+    def _book_missing(self, batch: Batch, item: Item) -> None:
+        """Book a key that is not there; one that we may have removed ourselves counts as removed: undo has it."""
+        if not batch.doubtful:
+            self._book.gone += 1
+            return
+        self._book.removed += 1
+        self._book.without_undo += not self._is_journaled(item)
+        if self.keeps_missing:
+            self.missing.add(item.key)
+
+    # -- the answer was lost ------------------------------------------------------------------------------------
+
+    async def _resolve(self) -> None:
+        """Read back a batch whose answer was lost, and decide.
+
+        It ran as a whole or not at all. A key that is there with the very expiry and content it had proves that it did
+        not; any key missing that had not expired says that it did, and then what is there was made since, and is left.
+        When it seems not to have run it is tried again from step 1, but its records stay in the journal unsettled.
+        """
+        limbo = self._limbo
+        if limbo is None:
+            return
+        items = limbo.batch.items
+        now, clock = await self._read_back(limbo.batch)
+        pairs = list(zip(items, now, strict=True))
+        untouched = self._care.checked and any(item.expiry >= 0 and about.is_as(item) for item, about in pairs)
+        missing = [item for item, about in pairs if about.is_missing]
+        ran = not untouched and any(item.expiry < 0 or item.expiry > clock for item in missing)
+        self._limbo = None
+        if not ran:
+            self._again.appendleft(Batch(items, limbo.batch.tries, doubtful=True))
+            return
+        absent = {item.key for item in missing}
+        self._book_removed(missing, len(missing), [item for item in limbo.recorded if item.key in absent])
+        self._book.change(item.key for item in items if item.key not in absent)
+        self._settle(limbo.number, [at for at, item in enumerate(limbo.recorded) if item.key not in absent])
+
+    async def _read_back(self, batch: Batch) -> tuple[Picture, int]:
+        """Return what is there, and the server's time in milliseconds."""
+        (time,) = await self._ask(exchange([b"TIME"]))
+        if self._care.checked:
+            _, now = await self._current.of(batch.items)
+        else:
+            now = await self._current.exists(batch.items)
+        stop_for_all(now.refusals, "+dump and +type")
+        return now, milliseconds(time)
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    def _packed(self, *commands: Sequence[bytes | int]) -> Exchange:
+        return exchange(*commands, permit=self._node.permit)
+
+    async def _ask(self, question: Exchange) -> list[Reply]:
+        """Ask on the connection of one's own, and count how long the server took."""
+        assert self._pen is not None
+        clock, patience = self._node.clock, PATIENCE + self._size / SLOW_LINE
+        started = clock.now()
+        try:
+            replies = await self._pen.send(question, patience=patience)
+        finally:
+            self._busy += max(0.0, clock.now() - started - self._node.round_trip)
+        await asyncio.sleep(0)  # whoever waits for the server asks first: it works while we do
+        return replies

@@ -1,0 +1,181 @@
+"""Receipts of purges and undos, and the list of journals, as the documents that `docs/purge.md` describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+from tui.engine.address import shown
+from tui.engine.failure import Failure
+from tui.engine.printable import printable
+from tui.engine.purge.account import Counts, Receipt
+from tui.engine.purge.journals import Entry
+from tui.engine.purge.plan import Plan
+from tui.engine.purge.request import Big, Target
+from tui.engine.purge.undo import UndoReceipt
+from tui.purge_rules import DAY, PurgeRules
+
+SCHEMA_VERSION = 1
+"""Goes up when a field goes away or changes its meaning; a new field is no reason."""
+
+Document = dict[str, object]
+
+
+def write(document: Document, stream: TextIO) -> None:
+    """Write a document; what the stream's encoding could not carry is escaped."""
+    encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
+    stream.write(json.dumps(document, indent=2, ensure_ascii=encoding != "utf8", allow_nan=False) + "\n")
+
+
+def of_plan(plan: Plan, big: Big, *, dry_run: bool, error: str | None = None) -> Document:
+    """Return the receipt of a purge that removed nothing."""
+    nothing = Receipt(
+        plan_id=plan.id,
+        target=plan.target,
+        prefix=plan.request.prefix,
+        planned=len(plan.keys),
+        counts=Counts(skipped=len(plan.keys)),
+        reasons=(),
+        changed_keys=(),
+        failed_keys=(),
+        left_keys=(),
+        journal=None,
+        cancelled=False,
+        failure=None,
+        seconds=0.0,
+    )
+    return of_receipt(nothing, dry_run=dry_run, error=error) | _planned(plan) | {"undoable": plan.covered(big)}
+
+
+def of_purge(plan: Plan, receipt: Receipt) -> Document:
+    """Return the receipt of a purge."""
+    return of_receipt(receipt) | _planned(plan)
+
+
+def of_receipt(receipt: Receipt, *, dry_run: bool = False, error: str | None = None) -> Document:
+    """Return what a receipt says by itself."""
+    counts = receipt.counts
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dry_run": dry_run,
+        "cancelled": receipt.cancelled,
+        "error": error or _sentence(receipt.failure),
+        "plan_id": receipt.plan_id,
+        "target": _target(receipt.target),
+        "prefix": printable(receipt.prefix),
+        "planned": receipt.planned,
+        "removed": counts.removed,
+        "changed": counts.changed,
+        "gone": counts.gone,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "unknown": counts.unknown,
+        "undoable": counts.removed - counts.without_undo,
+        "journal": None if receipt.journal is None else str(receipt.journal),
+        "seconds": round(receipt.seconds, 3),
+        "reasons": _reasons(receipt.reasons),
+        "changed_keys": _keys(receipt.changed_keys),
+        "failed_keys": _keys(receipt.failed_keys),
+        "left_keys": _keys(receipt.left_keys),
+    }
+
+
+def of_undo(receipt: UndoReceipt, entry: Entry | None) -> Document:
+    """Return the receipt of an undo; `entry` is its journal as it was before."""
+    counts = receipt.counts
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "cancelled": receipt.cancelled,
+        "error": _sentence(receipt.failure),
+        "target": None if entry is None or entry.target is None else _target(entry.target),
+        "prefix": None if entry is None else printable(entry.prefix),
+        "planned": receipt.total,
+        "restored": counts.restored,
+        "present": counts.present,
+        "changed": counts.recreated,
+        "gone": counts.expired,
+        "failed": counts.failed,
+        "skipped": counts.remaining,
+        "journal": str(receipt.path),
+        "restarted": receipt.restarted,
+        "seconds": round(receipt.seconds, 3),
+        "reasons": _reasons(receipt.reasons),
+        "changed_keys": _keys(receipt.recreated_keys),
+        "failed_keys": _keys(receipt.failed_keys),
+    }
+
+
+def of_journals(entries: Sequence[Entry], rules: PurgeRules) -> Document:
+    """Return the list of journals."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "folder": str(rules.journal_folder),
+        "journal_days": rules.journal_age_s / DAY,
+        "journal_size": rules.journal_bytes,
+        "journals": [_entry(entry) for entry in entries],
+    }
+
+
+def _planned(plan: Plan) -> Document:
+    request, found = plan.request, plan.found
+    return {
+        "all_keys": request.all_keys,
+        "exclude": _keys(request.exclude),
+        "exclude_keys": _keys(sorted(request.exclude_keys)),
+        "dbsize": plan.dbsize,
+        "bytes": found.bytes,
+        "types": dict(found.types),
+        "no_ttl": found.no_ttl,
+        "excluded": found.excluded,
+        "protected": found.protected,
+        "denied": found.denied,
+        "big_keys": found.big_keys,
+        "secrets": found.secrets,
+        "families": [
+            {"pattern": family.pattern, "keys": family.keys, "bytes": None if found.bytes is None else family.bytes}
+            for family in found.families
+        ],
+        "beside": [{"name": printable(beside.name), "keys": beside.keys} for beside in found.beside],
+    }
+
+
+def _target(target: Target) -> Document:
+    return {
+        "host": shown(target.socket_path or target.host),
+        "port": None if target.socket_path else target.port,
+        "db": target.db,
+        "product": target.product,
+        "version": target.version,
+        "role": target.role,
+        "run_id": target.run_id or None,
+    }
+
+
+def _entry(entry: Entry) -> Document:
+    return {
+        "id": entry.id,
+        "path": str(entry.path),
+        "state": str(entry.state),
+        "when": datetime.fromtimestamp(entry.when, UTC).isoformat(timespec="milliseconds"),
+        "target": None if entry.target is None else _target(entry.target),
+        "prefix": printable(entry.prefix),
+        "exact": entry.exact,
+        "keys": entry.keys,
+        "restored": entry.restored,
+        "bytes": entry.bytes,
+        "problem": entry.problem,
+    }
+
+
+def _keys(keys: Iterable[bytes]) -> list[str]:
+    return [printable(key) for key in keys]
+
+
+def _reasons(reasons: Iterable[tuple[str, int]]) -> list[Document]:
+    return [{"reason": sentence, "keys": number} for sentence, number in reasons]
+
+
+def _sentence(failure: Failure | None) -> str | None:
+    return None if failure is None else failure.sentence
