@@ -41,10 +41,12 @@ class Demo:
         keys: int | None = None,
         seed: int | None = None,
         port: int | None = None,
+        *,
+        drift: bool = True,
     ) -> None:
         """Prepare a demo of `systems` with a prefill of about `keys` keys on `port` (None: a free one).
 
-        Raises DemoError for a system that does not exist.
+        With `drift` the systems make the mistakes that schemas find. Raises DemoError for a system that does not exist.
         """
         unknown = [name for name in systems if name not in SYSTEMS]
         if unknown or not systems:
@@ -55,6 +57,7 @@ class Demo:
         self.seed = DEFAULT_SEED if seed is None else seed
         self.server: DemoServer | None = None
         self.workload: DemoWorkload | None = None
+        self.drift = drift
         self._port = port
 
     def __enter__(self) -> Self:
@@ -80,7 +83,9 @@ class Demo:
         self.server = DemoServer(port=self._port, maxmemory=memory_limit(self.keys))
         try:
             self.server.start()
-            self.workload = DemoWorkload(self.port, systems=self.systems, keys=self.keys, seed=self.seed)
+            self.workload = DemoWorkload(
+                self.port, systems=self.systems, keys=self.keys, seed=self.seed, drift=self.drift
+            )
             self.workload.start()
         except BaseException:  # ctrl-c included: nothing half-started stays
             self.stop()

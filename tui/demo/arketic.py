@@ -25,6 +25,9 @@ LIMITS = (
 HISTORY = 20_000
 """Messages of the one chat that was never trimmed: a list of about 4 MB."""
 
+FORGOTTEN_LOGINS = 0.02
+"""Share of logins that are not in the list of their user."""
+
 FORGOTTEN = 600
 """Cache entries without a TTL that may pile up until somebody removes the oldest: demos may run for days."""
 
@@ -78,8 +81,8 @@ class Arketic(System):
             yield from self._monthly(organisation)
         for _ in range(8):
             yield from self._prompt()
-        for _ in range(9):
-            yield from self._forget(f"ai:response:{self.world.sha256()}")
+        if self.drift:
+            yield from self._drift()
         yield from self._long_chat()
 
     def act(self, dt: float) -> Iterator[Command]:
@@ -117,15 +120,19 @@ class Arketic(System):
         yield put(f"user:{user}:preferences", '{"theme":"dark","language":"en"}', world.ttl(HOUR))
         yield put(f"user:{user}:permissions", '["chat:read","chat:write","kb:read"]', world.ttl(HOUR))
 
-    def _login(self) -> Iterator[Command]:
+    def _login(self, *, indexed: bool = True) -> Iterator[Command]:
         world = self.world
         session, user, refresh = world.hex(32), world.pick(self.users), world.sha256()
         left = world.ttl(HOUR)
         yield put(f"session:{session}", self._session_value(session, user), left)
         yield put(f"session:refresh:{refresh}", f'{{"user_id":"{user}","session_id":"{session}"}}', left)
-        yield self.index(f"session:user:{user}", session, left)
-        yield ("EXPIRE", f"session:user:{user}", HOUR)
+        if indexed and not self.slips(FORGOTTEN_LOGINS):
+            yield from self._enter(session, user, left)
         self.sessions.add((session, user, refresh))
+
+    def _enter(self, session: str, user: str, left: int) -> Iterator[Command]:
+        yield self.index(f"session:user:{user}", session, left, f"session:{session}")
+        yield ("EXPIRE", f"session:user:{user}", HOUR)
 
     def _session_value(self, session: str, user: str) -> str:
         world = self.world
@@ -136,13 +143,34 @@ class Arketic(System):
     def _renew(self) -> Iterator[Command]:
         session, user, _ = self.sessions.pick(self.world)
         yield ("GET", f"session:{session}")
-        yield ("SET", f"session:{session}", self._session_value(session, user), "XX", "EX", HOUR)
-        yield self.index(f"session:user:{user}", session, HOUR)
+        if self.holds(f"session:user:{user}", session):
+            yield ("SET", f"session:{session}", self._session_value(session, user), "XX", "EX", HOUR)
+            yield from self._enter(session, user, HOUR)
 
     def _logout(self) -> Iterator[Command]:
         session, user, refresh = self.sessions.take(self.world)
         yield ("DEL", f"session:{session}", f"session:refresh:{refresh}")
         yield ("SREM", f"session:user:{user}", session)
+
+    def _drift(self) -> Iterator[Command]:
+        # Planted: what schemas find. Answers cached for good; searches cached for a day;
+        world = self.world
+        for _ in range(9):
+            yield from self._forget(f"ai:response:{world.sha256()}")
+        for _ in range(4):
+            yield put(f"kb:{world.pick(self.bases)}:search:{world.hex(32)}", '{"results":[]}', 86_400)
+        # profiles as hashes; refresh tokens stored as they are instead of their hash;
+        for _ in range(2):
+            key = f"user:{world.uuid()}:profile"
+            yield ("HSET", key, "name", world.username(), "bio", world.prose(60))
+            yield ("EXPIRE", key, HOUR)
+        for user in self.users[:3]:
+            yield put(f"session:refresh:rt_{world.secret(24)}", f'{{"user_id":"{user}"}}', HOUR)
+        # a log-out that forgets the user's list, and log-ins that do.
+        for user in self.users[3:8]:
+            yield ("SADD", f"session:user:{user}", world.hex(32), world.hex(32))
+            yield ("EXPIRE", f"session:user:{user}", HOUR)
+            yield from self._login(indexed=False)
 
     # -- chats ----------------------------------------
 
@@ -176,14 +204,14 @@ class Arketic(System):
 
     def _write_response(self, key: str) -> Iterator[Command]:
         world = self.world
-        if world.chance(0.02):
+        if self.slips(0.02):
             yield from self._forget(key)
         else:
             yield put(key, self._answer(), world.ttl(HOUR))
         self.responses.add(key)
 
     def _forget(self, key: str) -> Iterator[Command]:
-        # Planted: the code path that stores an answer and forgets its TTL.
+        # The code path that stores an answer and forgets its TTL.
         yield put(key, self._answer())
         self.forgotten.append(key)
         if len(self.forgotten) > FORGOTTEN:

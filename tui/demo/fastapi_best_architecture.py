@@ -18,6 +18,8 @@ ENDPOINTS = (
 )
 CITIES = ("Lisbon", "Oslo", "Nairobi", "Kyoto", "Lima", "Tallinn", "Accra", "Hanoi", "Quito", "Split")
 NODES = 4
+FORGOTTEN = 0.02
+"""Share of logins by a path that forgets to say who is online."""
 
 
 class FastapiBestArchitecture(System):
@@ -55,6 +57,8 @@ class FastapiBestArchitecture(System):
             yield from self._limit()
         for name in ("admin", "superuser"):  # what "delete all tokens except" leaves alone
             yield put(f"fba:token:{name}", self._jwt(name, DAY), DAY)
+        if self.drift:
+            yield from self._drift()
 
     def act(self, dt: float) -> Iterator[Command]:
         """Check tokens on every request, log in and out, limit, remember locations."""
@@ -88,7 +92,25 @@ class FastapiBestArchitecture(System):
         world = self.world
         return world.jwt(f'{{"session_uuid":"{world.uuid()}","exp":{int(world.now) + lasts},"sub":"{user}"}}')
 
-    def _login(self) -> Iterator[Command]:
+    def _drift(self) -> Iterator[Command]:
+        # Planted: what schemas find. Tokens from a tool that stores what it gets: two for good, three that are no JWTs;
+        world = self.world
+        for number in range(5):
+            user, session = self._user(), world.uuid()
+            key = f"fba:token:{user}:{session}"
+            yield put(key, self._jwt(user, DAY)) if number < 2 else put(key, world.hex(40), DAY)
+            yield self.index("fba:token_online", session, DAY, key)
+        # captchas that a page keeps for an hour; users cached as a hash; log-outs that forget the list of those online,
+        for _ in range(4):
+            yield put(f"fba:login:captcha:{world.uuid()}", world.hex(4), 3600)
+            yield ("SADD", "fba:token_online", world.uuid(), world.uuid())
+            yield from self._login(indexed=False)  # and log-ins as well
+        for number in range(2):
+            key = f"fba:user:{3_000_000 + number}"
+            yield ("HSET", key, "username", world.username(), "dept", world.bits(5))
+            yield ("EXPIRE", key, 3600)
+
+    def _login(self, *, indexed: bool = True) -> Iterator[Command]:
         world = self.world
         user, session = self._user(), world.uuid()
         left = world.ttl(DAY)
@@ -97,7 +119,8 @@ class FastapiBestArchitecture(System):
         info = f'{{"ip":"{world.ip()}","os":"Linux","browser":"Firefox","last_login_time":"{world.iso()}"}}'
         yield put(f"fba:token_extra_info:{user}:{session}", info, left)
         yield put(f"fba:token_online:{session}", user, left)
-        yield self.index("fba:token_online", session, left)
+        if indexed and not self.slips(FORGOTTEN):
+            yield self.index("fba:token_online", session, left, f"fba:token:{user}:{session}")
         self.online.add((user, session))
 
     def _logout(self) -> Iterator[Command]:

@@ -14,8 +14,14 @@ REPORT_TYPES = ("INCIDENT_REPORT", "RCA_REPORT", "RUNBOOK")
 SESSIONS = 420
 """Kept alive at once; the document expects 100 to 1000 of 5 to 10 KB."""
 
-OPEN_CASES = 60
-"""The oldest case is closed when there are more: only closed ones get a TTL, and a demo may run for days."""
+OPEN_CASES, CLOSED_CASES = 60, 150
+"""The oldest open case is closed, the oldest closed one removed, when there are more: a demo may run for days."""
+
+TOKENS = 90
+"""Tokens in use at once; the document expects 10 to 100."""
+
+CI_LOGINS = 250
+"""Tokens that a build server has asked for, one for each run, and never given back."""
 
 
 class Faultmaven(System):
@@ -29,9 +35,15 @@ class Faultmaven(System):
         super().__init__(world)
         self.users = [f"user_{world.hex(8)}" for _ in range(48)]
         self.sessions: Pool[tuple[str, str, str]] = Pool(SESSIONS)
-        self.tokens: Pool[tuple[str, str, str]] = Pool(90)
+        self.tokens: Pool[tuple[str, str, str]] = Pool(TOKENS)
         self.open_cases: deque[list[str]] = deque()
+        self.closed_cases: deque[list[str]] = deque()
         self.deck = ((self._session, 2), (self._report, 1), (self._login, 2), (self._report, 1))
+
+    @property
+    def weight(self) -> float:
+        """Its part of the rest of the prefill: none without drift, for the document expects no more keys."""
+        return self.share if self.drift else 0.0
 
     def essentials(self) -> Iterator[Command]:
         """Yield every family once or more."""
@@ -43,7 +55,8 @@ class Faultmaven(System):
             yield from self._login()
         for _ in range(35):
             yield from self._case(closed=self.world.chance(0.3))
-        yield from self._drift()
+        if self.drift:
+            yield from self._drift()
 
     def act(self, dt: float) -> Iterator[Command]:
         """Talk: look sessions up, extend and rewrite them; validate tokens; file a report now and then."""
@@ -56,16 +69,17 @@ class Faultmaven(System):
             yield self.checked(f"auth:token:{self.tokens.pick(world)[0]}", f"auth:token:{world.sha256()}")
         for _ in self.busy(3, dt, 0.6):
             _, token, _ = self.tokens.pick(world)
-            yield ("HSET", f"auth:token_meta:{token}", "last_used", world.iso())
-            yield ("EXPIRE", f"auth:token_meta:{token}", DAY)
+            if self.holds("token", token):
+                yield ("HSET", f"auth:token_meta:{token}", "last_used", world.iso())
+                yield ("EXPIRE", f"auth:token_meta:{token}", DAY)
         for _ in self.busy(0.5, dt):
             yield from self._session()
         if len(self.sessions) > 200 and world.chance(0.35 * dt):
-            yield from self._end_session()
+            yield from self._end_session(*self.sessions.take(world))
         if world.every("login", 4):
             yield from self._login()
         if len(self.tokens) > 60 and world.every("logout", 5):
-            yield from self._logout()
+            yield from self._logout(*self.tokens.take(world))
         if world.every("case", 12):
             yield from self._case(closed=world.chance(0.4))
 
@@ -95,22 +109,26 @@ class Faultmaven(System):
         yield put(f"auth:email:{email}", user)
         yield ("RPUSH", "auth:user_list", user)
 
-    def _login(self) -> Iterator[Command]:
+    def _login(self, user: str = "", *, indexed: bool = True) -> Iterator[Command]:
         world = self.world
-        user, digest, token = world.pick(self.users), world.sha256(), f"tok_{world.hex(12)}"
+        user, digest, token = user or world.pick(self.users), world.sha256(), f"tok_{world.hex(12)}"
         left = world.ttl(DAY)
+        keys = (f"auth:token:{digest}", f"auth:token_meta:{token}")
+        self.lease(("token", token), left, ("DEL", *keys), ("LREM", f"auth:user_tokens:{user}", 1, token))
         yield put(f"auth:token:{digest}", user, left)
         meta = ("token_id", token, "user_id", user, "token_hash", digest, "is_revoked", "false")
         times = ("created_at", world.iso(DAY - left), "last_used", world.iso(60), "expires_at", world.iso(-left))
         yield ("HSET", f"auth:token_meta:{token}", *meta, *times, "usage_count", world.bits(8))
         yield ("EXPIRE", f"auth:token_meta:{token}", left)
-        yield ("LPUSH", f"auth:user_tokens:{user}", token)
-        yield ("LTRIM", f"auth:user_tokens:{user}", 0, 19)
-        yield ("EXPIRE", f"auth:user_tokens:{user}", DAY)
-        self.tokens.add((digest, token, user))
+        if indexed:
+            yield ("LPUSH", f"auth:user_tokens:{user}", token)
+            yield ("LTRIM", f"auth:user_tokens:{user}", 0, 19)
+            yield ("EXPIRE", f"auth:user_tokens:{user}", DAY)
+        oldest = self.tokens.add((digest, token, user))
+        if oldest and not self.drift:
+            yield from self._logout(*oldest)
 
-    def _logout(self) -> Iterator[Command]:
-        digest, token, user = self.tokens.take(self.world)
+    def _logout(self, digest: str, token: str, user: str) -> Iterator[Command]:
         yield ("DEL", f"auth:token:{digest}", f"auth:token_meta:{token}")
         yield ("LREM", f"auth:user_tokens:{user}", 1, token)
 
@@ -125,7 +143,9 @@ class Faultmaven(System):
             return
         session = (f"sess_{world.hex(12)}", world.pick(self.users), f"browser_{world.hex(6)}")
         left = world.ttl(HALF_HOUR)
-        self.sessions.add(session)
+        oldest = self.sessions.add(session)
+        if oldest:
+            yield from self._end_session(*oldest)
         yield put(f"session:{session[0]}", self._conversation(session), left)
         yield put(f"client_session:{session[1]}:{session[2]}", session[0], left)
 
@@ -144,12 +164,12 @@ class Faultmaven(System):
         key = f"session:{session[0]}"
         if rewrite:
             yield put(key, self._conversation(session), HALF_HOUR)
+            yield put(f"client_session:{session[1]}:{session[2]}", session[0], HALF_HOUR)
         else:
             yield ("EXPIRE", key, HALF_HOUR)
-        yield put(f"client_session:{session[1]}:{session[2]}", session[0], HALF_HOUR)
+            yield ("EXPIRE", f"client_session:{session[1]}:{session[2]}", HALF_HOUR)
 
-    def _end_session(self) -> Iterator[Command]:
-        session, user, client = self.sessions.take(self.world)
+    def _end_session(self, session: str, user: str, client: str) -> Iterator[Command]:
         yield ("DEL", f"session:{session}", f"client_session:{user}:{client}")
 
     # -- reports ----------------------------------------
@@ -189,12 +209,42 @@ class Faultmaven(System):
         if not closed:
             self.open_cases.append(keys)
             keys = self.open_cases.popleft() if len(self.open_cases) > OPEN_CASES else []
+        if not keys:
+            return
         left = world.ttl(CLOSED)
         for key in keys:
             yield ("EXPIRE", key, left)
+        self.closed_cases.append(keys)
+        if len(self.closed_cases) > CLOSED_CASES:
+            yield ("DEL", *self.closed_cases.popleft())
+
+    # -- mistakes ----------------------------------------
 
     def _drift(self) -> Iterator[Command]:
         # Planted: case storage that was moved to PostgreSQL in January 2025; any such key is drift.
+        yield from self._old_cases()
+        world = self.world
+        # Sessions of a crashed worker that never expire, and of "remember me" that live for a day; two that grew;
+        for number in range(7):
+            session = (f"sess_{world.hex(12)}", world.pick(self.users), f"browser_{world.hex(6)}")
+            text = self._conversation(session)
+            if number > 4:
+                text = text.replace('"context":{', f'"log":"{world.prose(28_000)}","context":{{', 1)
+            yield put(f"session:{session[0]}", text, (0, 0, 0, DAY, DAY, HALF_HOUR, HALF_HOUR)[number])
+        # tokens stored as they are instead of their hash; the current reports of two cases as a document;
+        for user in self.users[:3]:
+            yield put(f"auth:token:fm_{world.secret(32)}", user, DAY)
+        for _ in range(2):
+            yield put(f"case:case_{world.hex(8)}:reports:current", f'{{"RUNBOOK":"rep_{world.hex(10)}"}}')
+        # a build server that piles up tokens, more than its index keeps; revocations that forget the index.
+        for _ in range(CI_LOGINS):
+            yield from self._login(self.users[0])
+        yield from self._login(indexed=False)
+        for user in self.users[3:8]:
+            yield ("RPUSH", f"auth:user_tokens:{user}", f"tok_{world.hex(12)}")
+            yield ("EXPIRE", f"auth:user_tokens:{user}", DAY)
+
+    def _old_cases(self) -> Iterator[Command]:
         world = self.world
         for user in self.users[:3]:
             case = f"case_{world.hex(8)}"

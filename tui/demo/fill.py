@@ -25,13 +25,18 @@ ROUND = 1000
 CREATES = frozenset(("SET", "HSET", "SADD", "ZADD", "LPUSH", "RPUSH", "INCR", "INCRBY", "PFADD"))
 
 
-def build(names: Sequence[str], seed: int, now: float) -> list[System]:
-    """Return the named systems, each in a world of its own, so that one alone is what it is among others."""
+def build(names: Sequence[str], seed: int, now: float, *, drift: bool = True) -> list[System]:
+    """Return the named systems, each in a world of its own, so that one alone is what it is among others.
+
+    Without `drift` they keep to their documents.
+    """
     systems = []
     for name in names:
         module = import_module(f"tui.demo.{name.replace('-', '_')}")
         system: type[System] = getattr(module, name.title().replace("-", ""))
-        systems.append(system(World(f"{seed}/{name}", now)))
+        one = system(World(f"{seed}/{name}", now))
+        one.drift = drift
+        systems.append(one)
     return systems
 
 
@@ -48,10 +53,10 @@ def plan(systems: Sequence[System], keys: int) -> Iterator[Command]:
             yield command
     for system in systems:
         yield from system.histories()
-    whole = sum(system.share for system in systems)
+    whole = sum(system.weight for system in systems) or 1.0
     for start in range(len(written), keys, ROUND):
         for system in systems:
-            yield from system.bulk(round(min(ROUND, keys - start) * system.share / whole))
+            yield from system.bulk(round(min(ROUND, keys - start) * system.weight / whole))
 
 
 def fill(wire: Wire, systems: Sequence[System], keys: int) -> list[hiredis.ReplyError]:
@@ -69,13 +74,13 @@ def fill(wire: Wire, systems: Sequence[System], keys: int) -> list[hiredis.Reply
 
 
 def fill_frozen(
-    wire: Wire, seed: int, systems: Sequence[str] = SYSTEMS, keys: int = 20_000
+    wire: Wire, seed: int, systems: Sequence[str] = SYSTEMS, keys: int = 20_000, *, drift: bool = True
 ) -> list[hiredis.ReplyError]:
     """Fill without any life: the same seed gives the same keys, values, stream ids, groups and lags.
 
     TTLs count down from deterministic values. Returns the error replies.
     """
-    return fill(wire, build(systems, seed, FROZEN_NOW), keys)
+    return fill(wire, build(systems, seed, FROZEN_NOW, drift=drift), keys)
 
 
 def failed(replies: Iterable[Any]) -> list[hiredis.ReplyError]:

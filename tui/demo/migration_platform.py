@@ -32,6 +32,9 @@ FILTERS = ("type=server", "type=database&env=prod", "status=pending&page=2", "en
 CONNECTIONS = 8_000
 """Fields of `sse:connections`, one of the big keys: registrations that were never cleaned up."""
 
+UNTRIMMED = 11_500
+"""Entries of the stream that is never trimmed; the document allows 10,000."""
+
 STUCK_LOCKS = 150
 """Locks without a TTL that may pile up until somebody removes the oldest: demos may run for days."""
 
@@ -85,7 +88,9 @@ class MigrationPlatform(System):
         for _ in range(60):
             yield from self._connect()
             yield from self._user_session()
-        yield from self._registrations()
+        if self.drift:
+            yield from self._registrations()
+            yield from self._drift()
         for _ in range(30):
             yield from self._analysis()
             yield from self._discovery()
@@ -161,8 +166,10 @@ class MigrationPlatform(System):
         client = world.pick(self.clients)
         data = f'{{"flow_id":"{flow}","user_id":"{user}","client_id":"{client}","server_id":"web-2"}}'
         yield ("HSET", "sse:connections", connection, data)
-        yield put(f"sse:connection:{connection}", data, world.ttl(300))
-        yield put(f"sse:expire:{connection}", connection, world.ttl(300))
+        left = world.ttl(300)
+        yield put(f"sse:connection:{connection}", data, left)
+        yield put(f"sse:expire:{connection}", connection, left)
+        self.lease(("connection", connection), left, *self._drop(connection, flow, user))
         yield ("SADD", f"sse:flow:{flow}:connections", connection)
         yield ("SADD", f"user:{user}:connections", connection)
         old = self.connections.add((connection, flow, user))
@@ -191,6 +198,26 @@ class MigrationPlatform(System):
         value = f'{{"user_id":"{user}","tenant":"{tenant}","last_activity":"{world.iso()}"}}'
         yield put(f"session:{user}", value, world.ttl(3600))
         yield ("SADD", f"session:active:{world.pick(self.clients)}", world.pick(self.users))
+
+    def _drift(self) -> Iterator[Command]:
+        # Planted: what schemas find. Locks of a job that sets an hour instead of 30 seconds; states cached for a day;
+        world = self.world
+        for _ in range(3):
+            yield put(f"lock:import:{world.uuid()}", world.hex(16), 3600)
+            yield put(f"cache:flow:state:{world.uuid()}", '{"status":"done"}', 86_400)
+        # progress written as a document; connections that are open and not registered;
+        for _ in range(2):
+            yield put(f"flow:meta:{world.uuid()}", '{"status":"done","progress":100}', 3600)
+        for _ in range(4):
+            connection = f"connection_{world.hex(10)}"
+            yield put(f"sse:expire:{connection}", connection, 300)
+        # and a flow whose events nobody trims.
+        key = f"flow:events:{world.uuid()}"
+        for number in range(UNTRIMMED):
+            at = int((world.now - 3600) * 1000) + number * 250
+            payload = f'{{"progress":{number % 100}}}'
+            fields = ("event_type", "mapping_updated", "payload", payload)
+            yield ("XADD", key, "MAXLEN", "~", 2 * UNTRIMMED, f"{at}-0", *fields)
 
     # -- caches ----------------------------------------
 
@@ -246,7 +273,7 @@ class MigrationPlatform(System):
     def _lock(self, kind: str, *, leak: bool) -> Iterator[Command]:
         world = self.world
         key = f"lock:{kind}:{world.uuid()}"
-        if leak and kind == "flow":  # SETNX, and the process died before its EXPIRE: a stuck lock
+        if leak and self.drift and kind == "flow":  # SETNX, and the process died before its EXPIRE: a stuck lock
             yield ("SET", key, world.hex(16), "NX")
             self.stuck.append(key)
             if len(self.stuck) > STUCK_LOCKS:

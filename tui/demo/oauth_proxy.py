@@ -30,6 +30,8 @@ EVENTS = (
     "service_started",
     "proxy_deleted",
 )
+FORGOTTEN = 0.02
+"""Share of logins that a worker of an older version handles: it knows no index."""
 SLOW_REQUESTS = 24_000
 """Members of the big index: sorting them takes a server 5 to 20 ms, which is what a slow log is for."""
 
@@ -86,7 +88,8 @@ class OauthProxy(System):
             yield from self._authorize()
         for _ in range(30):
             yield from self._statistics(1.0)
-        yield from self._drift()
+        if self.drift:
+            yield from self._drift()
         yield from self._slow_index()
 
     def act(self, dt: float) -> Iterator[Command]:
@@ -154,9 +157,20 @@ class OauthProxy(System):
             yield put(f"token:hash:{digest}", name)
 
     def _drift(self) -> Iterator[Command]:
-        # Planted: bearer tokens of an older version, which the document says must not exist any more.
+        # Planted: what schemas find. Bearer tokens of an older version, which must not exist any more;
+        world = self.world
         for name in ("legacy-admin", "legacy-ci"):
-            yield put(f"token:{name}", f"acm_{self.world.hex(48)}")
+            yield put(f"token:{name}", f"acm_{world.hex(48)}")
+        # authorizations that nobody finishes and nothing removes; a retry that keeps its status for an hour;
+        for number in range(4):
+            yield put(f"oauth:state:{world.secret(22)}", f'{{"client_id":"{world.pick(self.clients)}"}}')
+            yield put(f"cert:status:retry-{number}", '{"status":"failed","step":"dns-01"}', 3600)
+        # ports written by a script that knows no hashes; a revocation that forgets the index; and logins without it.
+        yield put("service:ports:legacy", '{"http":3999}')
+        for user in self.users[:5]:
+            yield ("SADD", f"oauth:user_tokens:{user}", world.uuid(), world.uuid())
+        for _ in range(6):
+            yield from self._login(indexed=False)
 
     def _slow_index(self) -> Iterator[Command]:
         now = self.world.now
@@ -212,7 +226,7 @@ class OauthProxy(System):
         yield put(f"oauth:state:{world.secret(22)}", f'{{"client_id":"{client}"}}', 600)
         yield put(f"oauth:code:{world.hex(32)}", f'{{"client_id":"{client}","scope":"mcp:read"}}', 600)
 
-    def _login(self) -> Iterator[Command]:
+    def _login(self, *, indexed: bool = True) -> Iterator[Command]:
         world = self.world
         user, jti, client = world.pick(self.users), world.uuid(), world.pick(self.clients)
         refresh = world.hex(40)
@@ -222,7 +236,8 @@ class OauthProxy(System):
         value = f'{{"jti":"{jti}",{who},"scope":"mcp:read","exp":{int(world.now) + left}}}'
         yield put(f"oauth:token:{jti}", value, left)
         yield put(f"oauth:refresh:{refresh}", f'{{{who},"jti":"{jti}"}}', world.ttl(7 * DAY))
-        yield self.index(f"oauth:user_tokens:{user}", jti, left)
+        if indexed and not self.slips(FORGOTTEN):
+            yield self.index(f"oauth:user_tokens:{user}", jti, left, f"oauth:token:{jti}")
         self.tokens.add((jti, refresh, user))
 
     def _logout(self) -> Iterator[Command]:

@@ -31,12 +31,15 @@ class DemoWorkload:
         systems: Sequence[str],
         keys: int,
         seed: int,
+        drift: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare the workload of `systems` with a prefill of about `keys` keys."""
+        """Prepare the workload of `systems` with a prefill of about `keys` keys; without `drift` without mistakes."""
         self._arguments = ["--port", str(port), "--keys", str(keys), "--seed", str(seed)]
         for system in systems:
             self._arguments += ["--system", system]
+        if not drift:
+            self._arguments.append("--clean")
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
+from random import Random
 from typing import ClassVar
 
 from tui.demo.streams import Stream
@@ -43,16 +44,20 @@ class System:
     channels: tuple[str, ...] = ()
     """Channels that somebody listens to."""
 
+    drift = True
+    """Whether it makes the mistakes that schemas find: what departs from the system's document on purpose."""
+
     def __init__(self, world: World) -> None:
         """Live in `world`; nothing is written yet."""
         self.world = world
         self.flows: list[Stream] = []
         self._card = 0
-        self._leases: list[tuple[float, str, str]] = []
-        self._until: dict[tuple[str, str], float] = {}
+        self._leases: list[tuple[float, tuple[str, str]]] = []
+        self._until: dict[tuple[str, str], tuple[float, tuple[Command, ...]]] = {}
+        self._slips = Random(f"{self.name} slips")
 
     def essentials(self) -> Iterator[Command]:
-        """Yield what a first look should find: every family, index and planted drift."""
+        """Yield what a first look should find: every family, index and (where it drifts) planted mistake."""
         raise NotImplementedError
 
     def act(self, dt: float) -> Iterator[Command]:
@@ -86,22 +91,39 @@ class System:
         for flow in self.flows:
             yield from flow.repair()
 
-    def index(self, key: str, member: str, ttl: int) -> Command:
-        """Add `member` to the set `key`, from which a clean-up takes it once what it stands for has expired."""
-        if (key, member) not in self._until:
-            heappush(self._leases, (self.world.now + ttl, key, member))
-        self._until[key, member] = self.world.now + ttl
+    @property
+    def weight(self) -> float:
+        """Its part of the rest of the prefill, beside those of the other systems."""
+        return self.share
+
+    def slips(self, share: float) -> bool:
+        """Return True in this share of cases, when mistakes are to be made; draws from a chance of its own."""
+        return self.drift and self._slips.random() < share
+
+    def index(self, key: str, member: str, ttl: int, target: str) -> Command:
+        """Add `member` to the set `key`; when `target`, the key it stands for, expires, a clean-up takes both away."""
+        self.lease((key, member), ttl, ("DEL", target), ("SREM", key, member))
         return ("SADD", key, member)
+
+    def lease(self, name: tuple[str, str], ttl: int, *undo: Command) -> None:
+        """Do `undo` in `ttl` seconds, unless a lease of the same name is taken again before."""
+        if name not in self._until:
+            heappush(self._leases, (self.world.now + ttl, name))
+        self._until[name] = (self.world.now + ttl, undo)
+
+    def holds(self, *name: str) -> bool:
+        """Whether a lease of that name runs."""
+        return name in self._until
 
     def _clean_up(self) -> Iterator[Command]:
         while self._leases and self._leases[0][0] <= self.world.now:
-            _, key, member = heappop(self._leases)
-            until = self._until[key, member]
+            _, name = heappop(self._leases)
+            until, undo = self._until[name]
             if until > self.world.now:  # renewed meanwhile
-                heappush(self._leases, (until, key, member))
+                heappush(self._leases, (until, name))
             else:
-                del self._until[key, member]
-                yield ("SREM", key, member)
+                del self._until[name]
+                yield from undo
 
     def cached(self, pool: Pool[str], fresh: str, write: Writer) -> Iterator[Command]:
         """Read through a cache: mostly a key that is there, else `fresh`, which may then be written."""

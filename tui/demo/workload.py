@@ -44,9 +44,10 @@ Wait = Callable[[float], bool]
 class Workload:
     """Drives the systems against one server: a connection for each, and one that listens to channels."""
 
-    def __init__(self, port: int, names: Sequence[str], seed: int) -> None:
-        """Prepare the named systems for the server on `port` of this machine."""
+    def __init__(self, port: int, names: Sequence[str], seed: int, *, drift: bool = True) -> None:
+        """Prepare the named systems for the server on `port` of this machine; without `drift` they make no mistakes."""
         self.systems: list[System] = []
+        self._drift = drift
         self._port, self._names, self._seed = port, names, seed
         self._wires: dict[str, Wire] = {}
 
@@ -65,7 +66,7 @@ class Workload:
         wire = self._wires[self._names[0]]
         empty = not count_keys(wire)
         if empty or not self.systems:
-            self.systems = build(self._names, self._seed, now)
+            self.systems = build(self._names, self._seed, now, drift=self._drift)
             if empty:
                 fill(wire, self.systems, keys)
             else:
@@ -157,6 +158,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--keys", type=int, default=DEFAULT_KEYS)
     parser.add_argument("--system", action="append", choices=SYSTEMS)
+    parser.add_argument("--clean", action="store_true")
     return parser.parse_args(arguments)
 
 
@@ -165,7 +167,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))
     options = parse(sys.argv[1:])
-    workload = Workload(options.port, options.system or SYSTEMS, options.seed)
+    workload = Workload(options.port, options.system or SYSTEMS, options.seed, drift=not options.clean)
     serve(workload, options.keys, time.time, stdin_closes)
 
 
