@@ -19,6 +19,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tests.still import REFUSED, StillSession, publish, publish_keys, publish_status
+from tests.still_streams import publish_streams
 from tui.app import RedtopApp
 from tui.demo.fill import FROZEN_NOW
 from tui.engine.node import Phase
@@ -26,6 +27,7 @@ from tui.engine.session import Session
 from tui.keyedits import ttl_question
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.keys import KeysPage
+from tui.screens.streams import StreamsPage
 from tui.settings import Settings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -73,6 +75,21 @@ async def keys_page(session: Session, pilot: Pilot[int]) -> None:
     publish_keys(pilot.app.screen)
 
 
+async def streams_page(session: Session, pilot: Pilot[int]) -> None:
+    publish(session)
+    await settle(pilot)
+    await pilot.press("3")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, StreamsPage)
+    publish_streams(session, pilot.app.screen)
+
+
+async def streams_tail(session: Session, pilot: Pilot[int]) -> None:
+    await streams_page(session, pilot)
+    await settle(pilot)
+    await pilot.press("T", "v")
+
+
 async def asked_for_a_ttl(session: Session, pilot: Pilot[int]) -> None:
     await keys_page(session, pilot)
     page = pilot.app.screen
@@ -113,6 +130,11 @@ PICTURES = [
         Picture("keys", keys_page, *size, theme)
         for size, theme in (((80, 24), "dark"), ((120, 40), "light"), ((120, 40), "dark"), ((200, 60), "dark"))
     ),
+    *(
+        Picture("streams-page", streams_page, *size, theme)
+        for size, theme in (((80, 24), "light"), ((120, 40), "dark"), ((120, 40), "light"), ((200, 60), "dark"))
+    ),
+    Picture("streams-tail", streams_tail, 80, 24),
     Picture("set-ttl", asked_for_a_ttl, 120, 40),
     Picture("streams", zoomed_streams, 120, 40),
     Picture("streams", zoomed_streams, 80, 24, "light"),

@@ -42,7 +42,32 @@ BIG = 150_000
 # --- the schema, by hand
 
 MAYBE_INT, MAYBE_FLOAT, MAYBE_TEXT = (int, None), (float, None), (str, None)
-GROUP = {"name": str, "lag": MAYBE_INT, "pending": int, "consumers": int}
+CONSUMER = {"name": str, "pending": int, "idle_s": float, "inactive_s": MAYBE_FLOAT}
+GROUP = {
+    "name": str,
+    "lag": MAYBE_INT,
+    "pending": int,
+    "consumers": int,
+    "lost": int,
+    "delivered_id": str,
+    "entries_read": MAYBE_INT,
+    "oldest_pending_id": MAYBE_TEXT,
+    "oldest_pending_idle_s": MAYBE_FLOAT,
+    "oldest_pending_deliveries": MAYBE_INT,
+    "dead_consumers": MAYBE_INT,
+    "consumer_details": ([CONSUMER], None),
+}
+STREAM_FIELDS = {
+    "key": str,
+    "length": MAYBE_INT,
+    "bytes": MAYBE_INT,
+    "added_per_s": MAYBE_FLOAT,
+    "first_entry_s": MAYBE_FLOAT,
+    "newest_entry_s": MAYBE_FLOAT,
+    "lag": MAYBE_INT,
+    "pending": MAYBE_INT,
+    "groups": ([GROUP], None),
+}
 FAMILY = {
     "pattern": str,
     "keys": int,
@@ -86,7 +111,7 @@ SCHEMA: Any = {
         "families": [FAMILY],
         "biggest": [{"key": str, "type": str, "bytes": int}],
     },
-    "streams": [{"key": str, "length": MAYBE_INT, "groups": ([GROUP], None)}],
+    "streams": [STREAM_FIELDS],
     "footprint": {"commands": int, "bytes_in": int, "bytes_out": int, "server_cpu_s": MAYBE_FLOAT},
     "notes": [str],
 }
@@ -279,8 +304,16 @@ def test_streams_have_their_groups(reports: Reports) -> None:
     lags = (None, 0) if reports.server.generation == "redis-6.2" else (6, 0)
     groups = {group["name"]: group for group in events["groups"]}
     assert events["length"] == 10
-    assert groups["mail"] == {"name": "mail", "lag": lags[0], "pending": 3, "consumers": 1}
-    assert groups["bÿd"] == {"name": "bÿd", "lag": lags[1], "pending": 0, "consumers": 0}
+    mail, other = groups["mail"], groups["bÿd"]
+    assert (mail["lag"], mail["pending"], mail["consumers"], mail["lost"]) == (lags[0], 3, 1, 0)
+    assert (mail["delivered_id"], mail["oldest_pending_id"], mail["oldest_pending_deliveries"]) == ("4-1", "2-1", 1)
+    assert mail["dead_consumers"] == 0
+    assert [(one["name"], one["pending"]) for one in mail["consumer_details"]] == [("worker", 3)]
+    assert (other["lag"], other["pending"], other["consumers"]) == (lags[1], 0, 0)
+    assert (other["oldest_pending_id"], other["consumer_details"], other["dead_consumers"]) == (None, None, 0)
+    assert (events["lag"], events["pending"]) == (max(lag or 0 for lag in lags), 3)
+    assert events["bytes"] == reports.server.ask("MEMORY", "USAGE", "events")
+    assert events["first_entry_s"] is None, "its ids are no times"
     assert len(reports.exact["streams"]) == 51
 
 
@@ -432,7 +465,9 @@ def test_without_xinfo_streams_are_listed_and_a_note_says_why() -> None:
         server.ask_all([*STREAM, ("ACL", "SETUSER", "half", "on", ">pw", "~*", "+@all", "-xinfo")])
         document = parsed(report(server, "--json", "--user", "half", "-a", "pw").stdout)
         printed = report(server, "--user", "half", "-a", "pw").stdout
-    assert document["streams"] == [{"key": "events", "length": None, "groups": None}]
+    (stream,) = document["streams"]
+    assert stream["key"] == "events"
+    assert {value for name, value in stream.items() if name != "key"} == {None}
     assert any("+xinfo|stream" in note for note in document["notes"])
     assert re.search(r"^events +– +– +not permitted", printed, re.MULTILINE)
 

@@ -8,7 +8,8 @@ import math
 from tui.engine.address import shown
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.printable import printable
-from tui.engine.streams import Stream
+from tui.engine.streams_ids import age_of
+from tui.engine.streams_look import Consumer, Group, Stream
 from tui.report_look import Look
 
 SCHEMA_VERSION = 1
@@ -29,7 +30,7 @@ def document(look: Look) -> Document:
         "server": _server(look),
         "vitals": _vitals(look),
         "keyspace": _keyspace(look.keyspace, look.elapsed),
-        "streams": [_stream(stream) for stream in look.streams.streams],
+        "streams": [_stream(stream, look.at) for stream in look.streams.streams],
         "footprint": {
             "commands": look.footprint.commands,
             "bytes_in": look.footprint.bytes_in,
@@ -105,16 +106,46 @@ def _ttl(family: Family) -> Document:
     }
 
 
-def _stream(stream: Stream) -> Document:
+def _stream(stream: Stream, now: float) -> Document:
     unknown = stream.denied is not None
-    groups = [
-        {"name": printable(group.name), "lag": group.lag, "pending": group.pending, "consumers": group.consumers}
-        for group in stream.groups
-    ]
     return {
         "key": printable(stream.key),
         "length": None if unknown and not stream.last_id else stream.length,
-        "groups": None if unknown else groups,
+        "bytes": stream.bytes,
+        "added_per_s": _rounded(stream.rate, 3),
+        "first_entry_s": _rounded(age_of(stream.first_id, now), 3),
+        "newest_entry_s": _rounded(age_of(stream.newest_id, now), 3),
+        "lag": None if unknown else stream.lag,
+        "pending": None if unknown else stream.pending,
+        "groups": None if unknown else [_group(group) for group in stream.groups],
+    }
+
+
+def _group(group: Group) -> Document:
+    oldest = group.oldest
+    members = group.members
+    return {
+        "name": printable(group.name),
+        "lag": group.lag,
+        "pending": group.pending,
+        "consumers": group.consumers,
+        "lost": group.lost,
+        "delivered_id": printable(group.delivered),
+        "entries_read": group.entries_read,
+        "oldest_pending_id": None if oldest is None else printable(oldest.id),
+        "oldest_pending_idle_s": None if oldest is None else _rounded(oldest.idle, 3),
+        "oldest_pending_deliveries": None if oldest is None else oldest.deliveries,
+        "dead_consumers": group.dead,
+        "consumer_details": None if members is None else [_consumer(consumer) for consumer in members],
+    }
+
+
+def _consumer(consumer: Consumer) -> Document:
+    return {
+        "name": printable(consumer.name),
+        "pending": consumer.pending,
+        "idle_s": _rounded(consumer.idle, 3),
+        "inactive_s": _rounded(consumer.inactive, 3),
     }
 
 

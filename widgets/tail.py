@@ -139,18 +139,20 @@ class Tail(Scroller, can_focus=True):
         """The visible lines, and the marker while the reader looks elsewhere."""
         self._to_end()
         base = self.ink.base()
-        visible = [self._line_at(index) for index in range(self._top, min(self.line_count, self._top + height))]
-        style = base
-        if not self._kept:
-            style = self.ink.base("tail--empty")
-            visible = [line for part in self._empty.split("\n") for line in part.wrap(max(1, width - 1))][:height]
-        drawn = [
-            self.line(self.ink.text(line, width - 1, style), self.thumb(y, base)) for y, line in enumerate(visible)
-        ]
+        last = min(self.line_count, self._top + height)
+        drawn = [self._draw_line(index, width) for index in range(self._top, last)]
+        if not self.line_count:
+            style, blank = self.ink.base("tail--empty"), self.ink.blank(1, base)
+            words = [line for part in self._empty.split("\n") for line in part.wrap(max(1, width - 1))][:height]
+            drawn = [self.line(self.ink.text(line, width - 1, style), blank) for line in words]
         drawn += [self.line(self.ink.blank(width, base))] * (height - len(drawn))
         if self._new:
             drawn[-1] = self._marked(drawn[-1], width)
         return drawn
+
+    def _draw_line(self, index: int, width: int) -> Strip:
+        base = self.ink.base()
+        return self.line(self.ink.text(self._line_at(index), width - 1, base), self.thumb(index - self._top, base))
 
     def _line_at(self, index: int) -> Content:
         item = self._kept[index]

@@ -46,10 +46,69 @@ async def test_groups_tell_how_far_they_are_behind(server: Server, open_session:
         await until(lambda: found(session))
     stream = found(session)[b"log"]
     groups = {group.name: (group.lag, group.pending, group.consumers) for group in stream.groups}
-    behind = (100, 70) if knows_lag(server) else (None, None)
-    assert groups == {b"idle": (behind[0], 0, 0), b"slow": (behind[1], 30, 1), b"done": (0, 100, 1)}
-    assert stream.lag == (100 if knows_lag(server) else 0), "the worst of those that are known"
+    behind = 70 if knows_lag(server) else None
+    assert groups == {b"idle": (100, 0, 0), b"slow": (behind, 30, 1), b"done": (0, 100, 1)}
+    assert stream.lag == 100, "a group that has read nothing is all of the stream behind, whatever the server knows"
     assert stream.pending == 130
+
+
+async def test_entries_trimmed_before_a_group_read_them_are_lost_and_not_lag(
+    server: Server, open_session: Open, until: Until
+) -> None:
+    server.ask_all([("XADD", "log", "*", "n", number) for number in range(100)])
+    server.ask_all(
+        [
+            ("XGROUP", "CREATE", "log", "slow", "0"),
+            ("XREADGROUP", "GROUP", "slow", "w", "COUNT", 30, "STREAMS", "log", ">"),
+        ]
+    )
+    server.ask("XTRIM", "log", "MAXLEN", 20)
+    session = open_session(server)
+    with session.of(StreamList).feed.hold():
+        await until(lambda: found(session))
+    (group,) = found(session)[b"log"].groups
+    assert (group.lag, group.lost) == (20, 50 if knows_lag(server) else 0)
+
+
+async def test_a_group_that_reads_nothing_while_entries_come_is_stuck(
+    server: Server, open_session: Open, until: Until
+) -> None:
+    server.ask("XADD", "log", "*", "n", 0)
+    for group in ("stuck", "fine", "asleep"):
+        server.ask("XGROUP", "CREATE", "log", group, "0" if group != "asleep" else "$")
+    session = open_session(server)
+
+    def stuck() -> set[bytes]:
+        stream = found(session).get(b"log")
+        return {group.name for group in stream.groups if group.stuck_for} if stream else set()
+
+    with session.of(StreamList).feed.hold():
+        await until(lambda: found(session))
+        assert stuck() == set(), "nothing has come since redtop looks"
+        server.ask_all([("XADD", "log", "*", "n", 1), ("XREADGROUP", "GROUP", "fine", "w", "STREAMS", "log", ">")])
+        await until(lambda: stuck() == {b"stuck", b"asleep"})
+        server.ask("XREADGROUP", "GROUP", "stuck", "w", "STREAMS", "log", ">")
+        await until(lambda: stuck() == {b"asleep"})
+
+
+async def test_streams_that_others_want_to_see_are_looked_at_in_every_tick(
+    valkey: Server, open_session: Open, until: Until
+) -> None:
+    count = 3 * PER_TICK
+    valkey.ask_all([("XADD", f"log:{number}", "*", "a", "b") for number in range(count)])
+    session = open_session(valkey, scan_share=0.5)
+    listed = session.of(StreamList)
+    with listed.feed.hold():
+        await until(lambda: len(found(session)) == count)
+        key = next(reversed(found(session)))
+        listed.prefer([key, b"no such stream"])
+        for length in range(2, 5):
+            valkey.ask("XADD", key, "*", "a", "b")
+            before = listed.feed.latest
+            await until(lambda old=before: listed.feed.latest is not old)  # type: ignore[misc]
+            before = listed.feed.latest
+            await until(lambda old=before: listed.feed.latest is not old)  # type: ignore[misc]
+            assert found(session)[key].length == length
 
 
 async def test_a_lag_that_the_server_lost_count_of_is_not_known(

@@ -37,7 +37,7 @@ def test_the_header_never_writes_beyond_its_width_while_all_is_well(width: int) 
     assert line.cell_length <= width or width < 50
     assert "127.0.0.1:7379 db0" in line.plain
     assert "live" in line.plain, "the state is the last thing to go"
-    assert ("READ-ONLY" in line.plain) == (width >= 60)
+    assert ("READ-WRITE" in line.plain) == (width >= 60)
     assert ("cmd/s" in line.plain) == (width >= 120)
 
 

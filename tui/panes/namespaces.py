@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import ClassVar, overload
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,40 +11,20 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from tui.engine.keyspace import Keyspace
-from tui.engine.namespaces import ORDERS, Branch, Path, tree
+from tui.engine.findings import Findings, Known
+from tui.engine.keyspace import Family, Keyspace
+from tui.engine.namespaces import ORDERS, Branch, Path, path_of, tree
 from tui.engine.session import Session
 from tui.engine.survey import Survey
+from tui.familyrows import ESTIMATED, EXACT, FamilyRows, Meaning, columns, meanings
 from tui.panes.base import Pane
-from tui.units import ago, count, duration, percent, plus_minus, size
-from widgets.spark import bar
-from widgets.table import Column, Row, Table
+from tui.units import ago, count, percent
+from widgets.table import Table
 
-SHARE_WIDTH = 8
-"""Cells of a share bar: eighths of a cell make it good for 1.5 %."""
 OPEN_FROM = 0.1
 """First-level branches with at least this share of all keys start unfolded: the first look should show families."""
-
-EXACT, ESTIMATED = 5, 11
-"""Cells of the number of keys: `1.24M`, and `1.24M ±120k`."""
-
-
-NARROW = 34
-"""Cells below which names give way, so that the number of keys stays."""
-
-
-def columns(keys: int, width: int = NARROW) -> tuple[Column, ...]:
-    """Return the columns of a table of that width, with so many cells for the number of keys."""
-    return (
-        Column("family", least=24 if width >= NARROW else 16),
-        Column("keys", keys, "right", priority=9),
-        Column("share", SHARE_WIDTH, "left", priority=3),
-        Column("bytes", 6, "right", priority=7),
-        Column("type", 6, "left", priority=5),
-        Column("TTL", 7, "right", priority=4),
-        Column("all gone", 8, "right", priority=2),
-        Column("no TTL", 7, "right", priority=8),
-    )
+SUGGESTED = 15.0
+"""Seconds that a suggestion stays: it names what a person has to type next time."""
 
 
 class NamespacesPane(Pane[Keyspace]):
@@ -52,6 +32,7 @@ class NamespacesPane(Pane[Keyspace]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sort", "Sort", id="namespaces.sort", tooltip="Sort by keys, bytes, keys without TTL, or name"),
+        Binding("d", "purge", "Purge", id="namespaces.purge", tooltip="Purge this namespace, after a preview"),
         Binding("asterisk", "fold_all", "Fold all", show=False, id="namespaces.fold_all", tooltip="Fold or unfold all"),
     ]
     TITLE = "Namespaces"
@@ -63,7 +44,12 @@ class NamespacesPane(Pane[Keyspace]):
         "≥ before bytes: a few keys are so much bigger than the rest that only a lower bound is honest.\n"
         "TTL is the mean time left of keys that have one, 'all gone' the time until the last of these has expired; "
         "'no TTL' is the share that never expires.\n"
-        "enter lists the keys of the family under the cursor."
+        "The survey takes at most 5 % of the server's time, and under 1 % while other clients are served; > and < "
+        "change that.\n"
+        "With a schema (--schema): what each family is for and how long its keys should live. ▲ departs from it (the "
+        "page Expiry says how), ? and dim names are unknown to it.\n"
+        "enter lists the keys of the family under the cursor. d purges its namespace: you see what would go, confirm "
+        "by typing, and u brings the keys back."
     )
     COLUMN = 0
     SHARE = 7
@@ -81,6 +67,9 @@ class NamespacesPane(Pane[Keyspace]):
     class Opened(Pointed):
         """Enter or a double click on a family or branch."""
 
+    class Purge(Pointed):
+        """A person wants to purge a family or branch."""
+
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._order = "keys"
@@ -88,6 +77,10 @@ class NamespacesPane(Pane[Keyspace]):
         self._folds: dict[Path, bool] = {}
         self._default_open: dict[Path, bool] = {}
         self._roots: tuple[Branch, ...] = ()
+        self._known: Known | None = None
+        self._meanings: dict[Path, Meaning] = {}
+        self._meanings_of: tuple[object, object] = None, None
+        """The families and the knowledge that these rest on."""
 
     @property
     def path(self) -> Path | None:
@@ -101,19 +94,55 @@ class NamespacesPane(Pane[Keyspace]):
         table.sorted_by = (self._order, True)
         yield table
 
+    def on_mount(self) -> None:
+        """Follow what the schemas say as well."""
+        self.run_worker(self._learn(), description="what the schemas say of families", exit_on_error=True)
+        super().on_mount()
+
+    async def _learn(self) -> None:
+        """Follow the findings; without a schema, until one has been suggested."""
+        findings = self.session.of(Findings)
+        while True:
+            await self._seen.wait()
+            async for known in findings.feed.watch():
+                if not self._seen.is_set():
+                    break
+                self._known = known
+                if known.schemas:
+                    self.watch_snapshot(self.snapshot)
+                elif known.suggestions:
+                    if (sentence := findings.tell()) is not None:
+                        self.app.notify(sentence, title="Schema", timeout=SUGGESTED)
+                    return
+
+    def _meant(self, snapshot: Keyspace) -> dict[Path, Meaning]:
+        """Return what the families of a picture mean; nothing without a schema."""
+        families, known = self._meanings_of
+        if families is not snapshot.families or known is not self._known:
+            self._meanings_of = snapshot.families, self._known
+            self._meanings = meanings(snapshot.families, self._known)
+        return self._meanings
+
+    def _passes(self, family: Family, meant: dict[Path, Meaning]) -> bool:
+        """Whether the filter lets a family pass: by its pattern, or by what it is for."""
+        purpose = meant[path_of(family)].purpose if meant else ""
+        return self.filter.lower() in family.pattern.lower() or self.filter.lower() in purpose.lower()
+
     def show(self, snapshot: Keyspace) -> None:
         """Build the visible rows."""
+        meant = self._meant(snapshot)
         families = snapshot.families
         if self.filter:
-            families = tuple(family for family in families if self.filter.lower() in family.pattern.lower())
+            families = tuple(family for family in families if self._passes(family, meant))
         self._roots = tree(families, self._order)
         total = max(1, snapshot.dbsize)
         for root in self._roots:
             self._default_open.setdefault(root.path, root.keys / total >= OPEN_FROM)
         table = self.query_one(Table)
         table.empty = self._nothing(snapshot)
-        table.columns = columns(EXACT if snapshot.complete else ESTIMATED, table.size.width)
-        table.show_rows(_Rows(list(self._visible(self._roots, 0)), total))
+        cells = EXACT if snapshot.complete else ESTIMATED
+        table.columns = columns(cells, table.size.width, meant=bool(meant))
+        table.show_rows(FamilyRows(list(self._visible(self._roots, 0)), total, meant))
         if self._wanted is not None and table.move_to_key(self._wanted):
             self._wanted = None
         self._describe(snapshot)
@@ -123,6 +152,16 @@ class NamespacesPane(Pane[Keyspace]):
         self._wanted = path
         self._folds.update((path[:length], True) for length in range(1, len(path)))
         self.watch_snapshot(self.snapshot)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What takes something away does not exist where nothing may be written."""
+        if action == "purge":
+            return self.session.deployment.refusal is None
+        return super().check_action(action, parameters)
+
+    def action_purge(self) -> None:
+        """Ask for a purge of what is under the cursor."""
+        self._tell(self.Purge, self.path)
 
     def action_sort(self) -> None:
         """Sort by the next column."""
@@ -203,34 +242,8 @@ class NamespacesPane(Pane[Keyspace]):
         if snapshot.complete and snapshot.finished_at is not None:
             below = f"counted {ago(self.session.clock.wall() - snapshot.finished_at)}"
         else:
-            below = "estimates, ± covers 95 of 100"
+            below = f"± covers 95 of 100 · survey takes {_taken(snapshot)}"
         self.retitle(*notes, below=below)
-
-
-class _Rows(Sequence[Row]):
-    """Rows made only when the table asks for them: the visible ones."""
-
-    def __init__(self, visible: list[tuple[Branch, int, bool]], total: int) -> None:
-        self._visible = visible
-        self._total = total
-        self._made: dict[int, Row] = {}
-
-    def __len__(self) -> int:
-        return len(self._visible)
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        row = self._made.get(index)
-        if row is None:
-            row = self._made[index] = _row(*self._visible[index], self._total)
-        return row
 
 
 def _walk(branches: Sequence[Branch]) -> Iterator[Branch]:
@@ -239,37 +252,8 @@ def _walk(branches: Sequence[Branch]) -> Iterator[Branch]:
         yield from _walk(branch.children)
 
 
-def _row(branch: Branch, depth: int, is_open: bool, total: int) -> Row:
-    leaks = 0 < branch.no_ttl < 0.5 and branch.families == 1
-    main = branch.types[0][0] if branch.types else ""
-    cells = (
-        _label(branch.label),
-        Content(plus_minus(branch.keys, round(branch.keys_error) if branch.keys_error < 1e18 else branch.keys_error)),
-        Content.styled(bar(branch.keys / total, SHARE_WIDTH), "$primary"),
-        Content(f"{'≥' * branch.bytes_at_least}{size(branch.bytes)}"),
-        Content.styled(main if len(branch.types) < 2 else "mixed", "$foreground-muted"),
-        Content(_short(branch.ttl_mean)),
-        Content.styled(_short(branch.ttl_max), "$foreground-muted"),
-        Content.styled(
-            percent(branch.no_ttl, 0), "$text-warning" if leaks else "" if branch.no_ttl else "$foreground-muted"
-        ),
-    )
-    return Row(branch.path, cells, depth, "none" if not branch.children else "open" if is_open else "closed")
-
-
-def _label(label: str) -> Content:
-    """Dim the placeholders, so that the fixed words of a pattern stand out."""
-    parts: list[str | tuple[str, str]] = []
-    rest = label
-    while rest:
-        before, brace, after = rest.partition("{")
-        parts.append(before)
-        if not brace:
-            break
-        inside, closing, rest = after.partition("}")
-        parts.append((brace + inside + closing, "$secondary"))
-    return Content.assemble(*parts)
-
-
-def _short(seconds: float | None) -> str:
-    return duration(None if seconds is None else max(1.0, round(seconds)))
+def _taken(snapshot: Keyspace) -> str:
+    """Say how much of the server's time the survey takes, and why it is not more."""
+    if snapshot.share >= 1:
+        return "full speed"
+    return f"{percent(snapshot.share)}{': others are served' if snapshot.courteous else ''}"

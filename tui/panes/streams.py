@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from tui.engine.session import Session
 from tui.engine.streams import Group, Stream, StreamList, Streams
 from tui.engine.tail import Entry, Tail, TailSnapshot
 from tui.panes.base import Pane
+from tui.streamrows import COLOURS, moment
 from tui.units import count, percent, rate
 from widgets.table import Column, Row, Table
 from widgets.tail import Tail as TailView
@@ -26,8 +26,6 @@ CHOSEN_FIRST = 2
 """Streams followed before anybody chooses: the busiest ones."""
 LOOKS_FIRST = 5
 """Looks at the streams before that; with all streams found the second is enough, as a rate takes two."""
-COLOURS = ("$primary", "$secondary", "$accent", "$success", "$warning")
-"""Colours that tell streams apart in the tail; the name is always written, too."""
 
 LINE_MOST = 400
 """Bytes of an entry that are drawn: more than the widest terminal shows."""
@@ -202,7 +200,7 @@ def _line(entry: Entry, name_width: int, colour: str) -> Content:
             (f"{'':12} {name:<{name_width}} {skipped} entries skipped: faster than the eye", "$text-warning")
         )
     parts: list[tuple[str, str] | str] = [
-        (_time(entry.id), "$foreground-muted"),
+        (moment(entry.id), "$foreground-muted"),
         " ",
         (f"{name:<{name_width}}", colour),
     ]
@@ -214,16 +212,3 @@ def _line(entry: Entry, name_width: int, colour: str) -> Content:
         if room <= 0:
             break
     return Content.assemble(*parts)
-
-
-def _time(entry_id: bytes) -> str:
-    """Say an id as local time, when it is one; ids may be any numbers.
-
-    >>> _time(b"5-1")
-    '5-1         '
-    """
-    milliseconds = int(entry_id.split(b"-")[0])
-    if not 10**11 < milliseconds < 10**13:
-        return f"{printable(entry_id)[:12]:<12}"
-    when = datetime.datetime.fromtimestamp(milliseconds / 1000)
-    return f"{when:%H:%M:%S}.{milliseconds % 1000:03}"
