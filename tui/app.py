@@ -70,12 +70,12 @@ class RedtopApp(App[int]):
         Binding("plus,equals_sign", "faster", "Faster", show=False, id="app.faster", tooltip="Refresh more often"),
         Binding("minus", "slower", "Slower", show=False, id="app.slower", tooltip="Refresh less often"),
         Binding("greater_than_sign", "share('more')", "Survey faster", show=False, id="app.share_more",
-                tooltip="Let the survey take more of the server's time"),
+                tooltip="Survey: take more of the server"),
         Binding("less_than_sign", "share('less')", "Survey slower", show=False, id="app.share_less",
-                tooltip="Let the survey take less of the server's time"),
+                tooltip="Survey: take less of the server"),
         Binding("u", "undo", "Undo", show=False, id="app.undo", tooltip="Bring back what a purge removed"),
         Binding("ctrl+t", "switch_theme", "Theme", show=False, id="app.theme", tooltip="Change between dark and light"),
-        Binding("question_mark", "help", "Help", id="app.help", tooltip="Explain what has the focus, and all keys"),
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="Explain the focus, and all keys"),
         Binding("ctrl+p", "command_palette", "Palette", id="app.palette", tooltip="Search all commands"),
         Binding("q,ctrl+c", "quit", "Quit", id="app.quit", tooltip="Leave redtop"),
     ]  # fmt: skip
@@ -240,7 +240,7 @@ class RedtopApp(App[int]):
         pane = screen.panes[screen.current]
         shown: dict[str, str] = {}
         for _, binding, _, tooltip in screen.active_bindings.values():
-            if tooltip:
+            if tooltip and binding.key != "ctrl+q":  # Textual's own, beside ours
                 key = self.get_key_display(binding)
                 shown[tooltip] = f"{shown[tooltip]} {key}" if tooltip in shown else key
         keys = [(key, what) for what, key in shown.items()]

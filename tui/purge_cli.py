@@ -196,7 +196,7 @@ class _Purge:
         old = await asyncio.to_thread(
             prune,
             rules.journal_folder,
-            most_bytes=rules.journal_bytes,
+            most_bytes=rules.journal_bytes - made.journal_bytes(big),
             most_age=rules.journal_age_s,
             now=node.clock.wall(),
         )

@@ -31,7 +31,7 @@ class NamespacesPane(Pane[Keyspace]):
     """The family tree of the survey's latest picture."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "sort", "Sort", id="namespaces.sort", tooltip="Sort by keys, bytes, keys without TTL, or name"),
+        Binding("s", "sort", "Sort", id="namespaces.sort", tooltip="Sort by the next column"),
         Binding("d", "purge", "Purge", id="namespaces.purge", tooltip="Purge this namespace, after a preview"),
         Binding("asterisk", "fold_all", "Fold all", show=False, id="namespaces.fold_all", tooltip="Fold or unfold all"),
     ]

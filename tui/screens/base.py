@@ -48,13 +48,13 @@ class PaneScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_target(1)", "Pane", id="page.next", tooltip="Move to the next pane"),
         Binding("shift+tab", "next_target(-1)", "Back", show=False, id="page.back", tooltip="Move to the pane before"),
-        Binding("z", "zoom", "Zoom", id="page.zoom", tooltip="Let this pane fill the page, or put it back"),
+        Binding("z", "zoom", "Zoom", id="page.zoom", tooltip="Zoom this pane, or put it back"),
         Binding(
             "slash",
             "filter",
             "Filter",
             id="page.filter",
-            tooltip="Show only rows of this pane with a text in them",
+            tooltip="Show only rows with a text in them",
             priority=True,
         ),
         Binding("escape", "back", "Back", show=False, id="page.escape", tooltip="Clear the filter, or leave the zoom"),

@@ -31,15 +31,18 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Explanation first, keys below."""
-        width = max((len(key) for key, _ in self._keys), default=0)
-        lines = [Content.assemble((f"{key:>{width}}", "bold $primary"), f"  {what}") for key, what in self._keys]
         columns = 2 if self.app.size.width >= WIDE else 1
-        half = -(-len(lines) // columns)
+        rows = -(-len(self._keys) // columns)
         with VerticalScroll(classes="-wide" if columns > 1 else "") as box:
             box.border_title = Content(self._title)
             box.border_subtitle = Content("escape closes")
             yield Static(Content(self._text))
             yield Static(Content(""))
             with Horizontal(id="keys"):
-                for column in range(columns):
-                    yield Static(Content("\n").join(lines[column * half : (column + 1) * half]))
+                for start in range(0, len(self._keys), rows):
+                    yield Static(_listed(self._keys[start : start + rows]))
+
+
+def _listed(keys: Sequence[tuple[str, str]]) -> Content:
+    width = max(len(key) for key, _ in keys)
+    return Content("\n").join(Content.assemble((f"{key:>{width}}", "bold $primary"), f"  {what}") for key, what in keys)

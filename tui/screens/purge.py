@@ -109,8 +109,9 @@ class Purging:
     async def _execute(self, made: Plan, big: Big) -> Receipt | None:
         stop, rules = asyncio.Event(), self._rules
         folder = rules.journal_folder
+        room = rules.journal_bytes - made.journal_bytes(big)
         await asyncio.to_thread(
-            prune, folder, most_bytes=rules.journal_bytes, most_age=rules.journal_age_s, now=self._node.clock.wall()
+            prune, folder, most_bytes=room, most_age=rules.journal_age_s, now=self._node.clock.wall()
         )
         source = execute(self._node, made, folder, big=big, share=SHARE, limit=rules.journal_bytes, stop=stop)
         title = f"Purge {what(made.request)}"

@@ -182,3 +182,10 @@ def test_payloads_are_the_same_whatever_the_order_of_their_elements(server: Serv
         assert not is_same(payload, server.ask("DUMP", f"copy of {key}"))
     server.ask_all([("SET", "a", "abc"), ("SET", "b", "abd")])
     assert not is_same(server.ask("DUMP", "a"), server.ask("DUMP", "b"))
+
+
+def test_a_purge_that_will_not_fit_costs_no_older_journal(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert prune(tmp_path, most_bytes=-1, most_age=1e9, now=1000.0) == []
+    assert len(journals(tmp_path)) == 1
+    assert len(prune(tmp_path, most_bytes=0, most_age=1e9, now=1000.0)) == 1

@@ -86,14 +86,20 @@ def describe(path: Path) -> Entry | None:
 def prune(folder: Path, *, most_bytes: int, most_age: float, now: float) -> list[Entry]:
     """Remove journals older than `most_age` seconds, then, until the rest fit: undone ones, then the oldest.
 
-    One that is in use is never removed. Returns what was.
+    One that is in use is never removed, and none is when less than nothing is to be kept: whoever asks has no room for
+    what they are about to write, and must not pay for it with what there is. Returns what was removed.
     """
+    if most_bytes < 0:
+        return []
     entries = [entry for entry in journals(folder) if entry.state is not State.RUNNING]
     total = sum(entry.bytes for entry in entries)
     removed = []
     for entry in sorted(entries, key=lambda entry: (entry.state is not State.UNDONE, entry.when)):
         if total > most_bytes or now - entry.when > most_age:
-            entry.path.unlink(missing_ok=True)
+            try:
+                entry.path.unlink(missing_ok=True)
+            except OSError:
+                continue  # a folder that is no longer ours to write: the purge itself will say so
             total -= entry.bytes
             removed.append(entry)
     return removed

@@ -130,6 +130,8 @@ class _Planner:
         self._finding = Finding(prefix, shaper, rng)
         self._globs = compile_globs(request.exclude)
         self._scanned = self._dbsize = 0
+        self._busy = 0.0
+        """Seconds that the server has spent on questions since the last rest."""
         self._dumped = self._big_bytes = 0
         self._rdb_version: int | None = None
         self._latest: tuple[float, Found] = (-math.inf, self._finding.found())
@@ -205,7 +207,6 @@ class _Planner:
         match = [b"MATCH", escape(self._request.prefix) + b"*"] if self._request.prefix else []
         cursor = b"0"
         while True:
-            started = self._node.clock.now()
             self._dbsize, page = await self._ask(exchange([b"DBSIZE"], [b"SCAN", cursor, *match, b"COUNT", self._page]))
             cursor, keys = page
             self._scanned = min(self._scanned + self._page, self._dbsize)
@@ -213,7 +214,7 @@ class _Planner:
             if cursor == b"0":
                 self._scanned = self._dbsize
                 return
-            await self._rest(0, started)
+            await self._rest(0)
 
     def _wanted(self, keys: list[bytes]) -> list[bytes]:
         """Leave out what is protected or excluded."""
@@ -240,7 +241,6 @@ class _Planner:
             await self._looking
 
     async def _look_at(self, look: Look, keys: Sequence[bytes]) -> None:
-        started = self._node.clock.now()
         looked = await look.at(keys, self._ask)
         self._finding.sized = look.sized
         self._finding.denied += looked.denied
@@ -249,7 +249,7 @@ class _Planner:
         self._rdb_version = self._rdb_version or looked.rdb_version
         self._dumped += looked.dumped
         self._weigh(looked.items)
-        await self._rest(len(keys), started)
+        await self._rest(len(keys))
 
     def _weigh(self, items: Sequence[Item]) -> None:
         """Add up what a journal needs beside the payloads that were read."""
@@ -264,15 +264,17 @@ class _Planner:
                 needs += size
         self._dumped += needs
 
-    async def _rest(self, keys: int, started: float) -> None:
-        took = self._node.clock.now() - started
-        await self._pacer.rest(keys, took - self._node.round_trip)
+    async def _rest(self, keys: int) -> None:
+        busy, self._busy = self._busy, 0.0
+        await self._pacer.rest(keys, busy)
 
     async def _ask(self, question: Exchange) -> list[Reply]:
         """Ask over the shared link; wait for a server that is away, but never go on with another one."""
         while True:
             try:
-                replies = (await self._node.ask(question)).replies
+                answer = await self._node.ask(question)
+                replies = answer.replies
+                self._busy += max(0.0, answer.took - self._node.round_trip)
                 self._stay()
                 _check(question, replies)
             except Unavailable as error:
