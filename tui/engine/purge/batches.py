@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from tui.engine.purge.keystore import LOOSE, Item
 
@@ -52,6 +53,13 @@ class Limbo:
     """In the journal; None when nothing of it was journaled."""
     recorded: Sequence[Item]
     """Those in the journal, in their order."""
+
+
+def plain(items: Iterable[Item], most: int) -> Iterator[Batch]:
+    """Cut items into batches of so many, whatever they are: they only have to be named."""
+    items = iter(items)
+    while batch := list(islice(items, most)):
+        yield Batch(batch)
 
 
 def cut(items: Iterable[Item], most: int, most_bytes: float = math.inf) -> Iterator[Batch]:

@@ -12,7 +12,7 @@ from tui import __version__
 from tui.engine.failure import Failure, Kind, Unavailable
 from tui.engine.node import Node
 from tui.engine.purge.account import Book, Progress, Receipt, Speed
-from tui.engine.purge.batches import BATCH, BATCH_BYTES, PLAIN_BATCH, Batch, Care, cut
+from tui.engine.purge.batches import BATCH, BATCH_BYTES, PLAIN_BATCH, Batch, Care, cut, plain
 from tui.engine.purge.frames import FORMAT, Header
 from tui.engine.purge.journal import Journal, of_disk
 from tui.engine.purge.keystore import BIG, Item
@@ -163,7 +163,7 @@ class _Execution:
         undo = self._plan.request.undo
         most = self._pacer.most(BATCH if undo else PLAIN_BATCH)
         if not undo:
-            return cut(self._plan.keys.items(), most)
+            return plain(self._plan.keys.items(), most)
         items = self._plan.keys.spread(most)
         leaves = self._big is Big.LEAVE and self._plan.found.big_keys
         return cut(self._without_big(items) if leaves else items, most, BATCH_BYTES)

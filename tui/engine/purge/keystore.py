@@ -124,11 +124,11 @@ class PlannedKeys:
 
 def _unpacked(data: bytes) -> Iterator[Item]:
     """Yield the whole items at the beginning of some bytes."""
-    size, unpack, at = _HEAD.size, _HEAD.unpack_from, 0
-    while at + size <= len(data):
+    size, unpack, make, at, whole = _HEAD.size, _HEAD.unpack_from, Item._make, 0, len(data)
+    while at + size <= whole:
         mark, expiry, memory, flags, length = unpack(data, at)
         end = at + size + length
-        if end > len(data):
+        if end > whole:
             return
-        yield Item(data[at + size : end], mark, expiry, memory, flags)
+        yield make((data[at + size : end], mark, expiry, memory, flags))
         at = end
