@@ -33,12 +33,17 @@ FAST_PAGE = 1000
 """The same at full speed, which a person has asked for."""
 BURST = 0.3
 """Seconds at full speed at the start, for the first picture."""
+AT_ONCE, AT_ONCE_BURST = 25_000, 0.7
+"""Keys that are counted at full speed from first to last, and the seconds more that it may take: an exact picture at
+once costs the server a fraction of a second, once."""
 FRESH = 5
 """The passes that keep a complete picture current take this many times less than the share."""
 KEYS_PER_S = 2000
 """Keys per second that keeping a complete picture current may read on average: a thousand keys are followed closely."""
 PASS_LEAST, PASS_MOST = 1.0, 10.0
 """Seconds between the starts of two such passes, at least and (the server's share permitting) at most."""
+LEAST_PER_REPLY = 5e-7
+"""Seconds that a reply costs the server at least, whatever a clock of ours says."""
 REST_MOST = 2.0
 """Seconds between two pages at most: one that took longer than its share of this waited for others, or redtop did."""
 WAKE = 0.1
@@ -206,7 +211,8 @@ class Survey(Collector[Keyspace]):
     @property
     def _hurries(self) -> bool:
         """Whether there are no rests between pages now."""
-        return self.share >= 1 or self.session.clock.now() < self._burst_until
+        small = self._complete is None and self._pass.counted <= AT_ONCE
+        return self.share >= 1 or self.session.clock.now() < self._burst_until + (AT_ONCE_BURST if small else 0.0)
 
     @property
     def _page(self) -> int:
@@ -234,7 +240,7 @@ class Survey(Collector[Keyspace]):
         """Give the server back to the others."""
         clock = self.session.clock
         # The way there and back costs the server nothing, so it is not counted.
-        busy = max(answer.took - node.round_trip, 1e-6 * len(answer.replies))
+        busy = max(answer.took - node.round_trip, LEAST_PER_REPLY * len(answer.replies))
         began = clock.now()
         while not self._hurries:
             left = min(REST_MOST, busy * (1 / self.allowance - 1)) - (clock.now() - began)
