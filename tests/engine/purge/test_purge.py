@@ -598,6 +598,30 @@ async def test_undo_twice_is_undo_once(store: Server, live: Live, folder: Path) 
     assert store.ask("EXISTS", "s:1") == 0
 
 
+@pytest.mark.parametrize("what", ["purge", "undo"])
+async def test_told_to_stop_while_the_server_is_away_it_does_not_wait_for_it(
+    one: Server, live: Live, folder: Path, what: str
+) -> None:
+    fill(one)
+    node = await live(one)
+    found = await planned(node, b"s:")
+    stop, started = asyncio.Event(), node.clock.now()
+    if what == "purge":
+        work: Any = execute(node, found, folder, rate=500, stop=stop)
+    else:
+        work = undo(node, (await executed(node, found, folder)).journal or folder, rate=500, stop=stop)
+    final: Any = None
+    async for step in work:
+        if getattr(step, "waiting", None) is not None:
+            stop.set()
+        elif step.counts.done and not stop.is_set():
+            one.kill()
+        final = step
+    assert isinstance(final, Receipt | UndoReceipt)
+    assert final.failure is not None
+    assert node.clock.now() - started < 15
+
+
 async def test_undo_told_to_stop_goes_on_from_there(store: Server, live: Live, folder: Path) -> None:
     fill(store)
     before = world(store)

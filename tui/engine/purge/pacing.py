@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tui.engine.failure import Failure, Kind, Unavailable
 from tui.engine.node import Node
 
@@ -61,8 +63,12 @@ class Pacer:
 class Patience:
     """Decides how long a server that is away is waited for."""
 
-    def __init__(self, node: Node, seconds: float = PATIENCE) -> None:
+    def __init__(
+        self, node: Node, told_to_stop: Callable[[], bool] = lambda: False, seconds: float = PATIENCE
+    ) -> None:
+        """Wait at most so many seconds, and no longer than until it is told to stop."""
         self._node = node
+        self._told_to_stop = told_to_stop
         self._seconds = seconds
         self._since: float | None = None
         self._rest = FIRST_REST
@@ -81,7 +87,7 @@ class Patience:
         """
         clock = self._node.clock
         self._since = clock.now() if self._since is None else self._since
-        if failure.kind not in _PASSING or clock.now() - self._since > self._seconds:
+        if self._told_to_stop() or failure.kind not in _PASSING or clock.now() - self._since > self._seconds:
             raise Unavailable(failure)
         self.waiting = failure
         await clock.sleep(self._rest)

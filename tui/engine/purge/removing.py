@@ -54,7 +54,7 @@ class Removal:
         told_to_stop: Callable[[], bool],
     ) -> None:
         """Remove on the server process `run_id` only. Several may share batches, journal and book."""
-        self.patience = Patience(node)
+        self.patience = Patience(node, told_to_stop)
         self.missing: set[bytes] = set()
         """Doubtful keys that were found missing: an attempt before has removed them. Kept when `keeps_missing`."""
         self.keeps_missing = False

@@ -70,7 +70,7 @@ class Restoration:
     """Brings back what a journal has."""
 
     def __init__(self, node: Node, journal: Journal, pacer: Pacer, stop: asyncio.Event) -> None:
-        self.patience = Patience(node)
+        self.patience = Patience(node, stop.is_set)
         self.reasons: Counter[str] = Counter()
         self.recreated_keys: list[bytes] = []
         self.failed_keys: list[bytes] = []
