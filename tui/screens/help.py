@@ -40,7 +40,8 @@ class HelpScreen(ModalScreen[None]):
             yield Static(Content(""))
             with Horizontal(id="keys"):
                 for start in range(0, len(self._keys), rows):
-                    yield Static(_listed(self._keys[start : start + rows]))
+                    column: Content = _listed(self._keys[start : start + rows])
+                    yield Static(column)
 
 
 def _listed(keys: Sequence[tuple[str, str]]) -> Content:
