@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import json
+import re
 import time
 import zlib
 from collections.abc import AsyncIterator
