@@ -190,7 +190,7 @@ def test_dash_h_is_the_host_and_not_help(looks: Looks) -> None:
 
 def test_completion_offers_the_commands() -> None:
     env = {"_REDTOP_COMPLETE": "bash_complete", "COMP_WORDS": "redtop re", "COMP_CWORD": "1"}
-    assert redtop(env=env).stdout == "plain,report\n"
+    assert redtop(env=env).stdout == "plain,report\nplain,revoke\n"
 
 
 # --- options become settings
@@ -270,7 +270,8 @@ def test_the_demo_shows_its_own_server(looks: Looks, demos: type[DemoDouble], mo
     assert demos.last is not None
     assert looks.what == "dashboard"
     assert looks.demo is demos.last
-    assert looks.settings == Settings(Address("127.0.0.1", 7777), read_only=True, interval=3.0)
+    expected = Settings(Address("127.0.0.1", 7777), read_only=True, interval=3.0, schemas=tuple(SYSTEMS))
+    assert looks.settings == expected, "each system has a schema of its name"
     assert demos.last.arguments == {"port": None}
     assert demos.last.life == "gone"
 

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from tui import __version__
-from tui.demo import HOST, Demo, DemoError
+from tui.demo import HOST, SYSTEMS, Demo, DemoError
 from tui.engine.address import Address
 from tui.options import (
     BAD_USAGE,
@@ -32,6 +32,8 @@ from tui.options import (
     PURGE,
     READER_GONE,
     REPORT,
+    REVOKE,
+    REVOKE_CONNECTION,
     SCHEMA_LIST,
     SCHEMA_TEST,
     SESSION,
@@ -150,7 +152,10 @@ def demo(context: click.Context, /, **_flags: object) -> int:
     view = resolve({**flags, "port": None}, {}, config_folder() if "schemas" in flags else Path())
     with Demo(**_demo_arguments(flags), port=port) as running:
         settings = replace(view, address=Address(HOST, running.port))
-        return _print_demo(settings, running) if once else _show_demo(settings, running)
+        if once:
+            return _print_demo(settings, running)
+        # Each system of the demo has a built-in schema of its name.
+        return _show_demo(replace(settings, schemas=view.schemas or tuple(flags.get("systems", SYSTEMS))), running)
 
 
 @redtop.command(cls=PlainCommand)
@@ -195,6 +200,23 @@ def journals(context: click.Context, /, **_flags: object) -> int:
     from tui.undo_cli import print_journals
 
     return print_journals(sys.stdout, as_json=context.params["as_json"])
+
+
+@redtop.command(cls=PlainCommand)
+@options("Revoke", REVOKE)
+@options("Connection", REVOKE_CONNECTION)
+@options("Session", SESSION)
+@click.pass_context
+def revoke(context: click.Context, /, **_flags: object) -> int:
+    """End logins: find what grants access, show what would fall, remove it, and look again until nothing is left.
+
+    --schema says how logins are stored. There is no undo; an audit log says who lost access when. An ACL user and the
+    key of a client certificate (--user and --key of the connection) stand before the command here, or in a URL.
+    """
+    from tui.revoke_cli import Wish, run_revoke
+
+    settings = _settings(context)
+    return run_revoke(settings, Wish.of(context.params))
 
 
 @redtop.group(cls=PlainGroup, subcommand_metavar="COMMAND", invoke_without_command=True)

@@ -61,7 +61,11 @@ CONNECTION = (
 SESSION = (
     ("--read-only", None, "Never write to the server."),
     ("--interval", "SECONDS", "Time between two looks, 0.1 to 60 (default: 1)."),
-    ("--scan-share", "PERCENT", "Share of the server's time that surveying the keys may take (default: 5)."),
+    (
+        "--scan-share",
+        "PERCENT",
+        "Share of the server's time that surveying the keys may take (default: 5, and 0.2 beside other clients).",
+    ),
     (
         "--schema schemas",
         "NAME|FILE",
@@ -113,6 +117,20 @@ UNDO = (
     ("--json as_json", None, "Write a JSON receipt for scripts: docs/purge.md describes it."),
 )
 
+REVOKE = (
+    ("--user whose", "ID", "All logins of this user."),
+    ("--token", "-", "One token: paste it where it asks (nothing is shown), or pipe it in. Never an argument."),
+    ("--key one_key", "KEY", r"The token that this key stands for, written as redtop shows keys: \xNN is a byte."),
+    ("--all-of", "FAMILY", "Everybody's tokens of this family, such as refresh_token."),
+    ("--session", None, "Of a token, key or family: the whole login, with its refresh token."),
+    ("--dry-run", None, "Print what would fall and remove nothing."),
+    ("--expect", "N", "Go ahead, without typing, only if exactly N keys would go; scripts need it."),
+    ("--json as_json", None, "Write a JSON receipt for scripts: docs/revocation.md describes it."),
+)
+
+REVOKE_CONNECTION = tuple(row for row in CONNECTION if row[0] not in {"--user username", "--key"})
+"""The connection, without two options that mean something else here: they stand before the command."""
+
 SCHEMA_LIST = (("--json as_json", None, "Write a JSON document for scripts: docs/schemas.md describes it."),)
 
 SCHEMA_TEST = (
@@ -154,10 +172,13 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
         (str(FAULT), "A fault in redtop itself."),
         (str(BAD_USAGE), "Wrong options or settings, no such database, or the dashboard without a terminal."),
         (str(COULD_NOT_LOOK), "Could not connect, start the demo, or look."),
-        (str(NOT_ALL), "Some of what was to be purged is still there, or not brought back: the receipt says what."),
+        (
+            str(NOT_ALL),
+            "Not all that was to be purged or revoked is gone for certain, or not all is back: see the receipt.",
+        ),
         (
             str(REFUSED),
-            "A purge was refused: not confirmed, --expect does not match, or read-only. Nothing changed.",
+            "A purge or revocation was refused: not confirmed, --expect differs, or read-only. Nothing changed.",
         ),
         (str(DIFFERS), "The keyspace is not as `redtop schema test` was told: there is drift, or no key matches."),
         (str(HUNG_UP), "The terminal of the dashboard was closed."),
@@ -172,6 +193,7 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
         ("redtop report --exact --json", "Every key counted, for a script."),
         ("redtop purge cache: --dry-run", "What a purge of that prefix would remove."),
         ("redtop schema test oauth-proxy", "Is this keyspace as that schema says?"),
+        ("redtop --schema oauth-proxy revoke --user ann", "End all logins of a user."),
         ("redtop undo", "Bring back what the last purge of this database removed."),
         ('eval "$(_REDTOP_COMPLETE=bash_source redtop)"', "Completion; also zsh_source and fish_source."),
     ),

@@ -63,7 +63,7 @@ def of_receipt(receipt: Receipt, *, dry_run: bool = False, error: str | None = N
         "cancelled": receipt.cancelled,
         "error": error or _sentence(receipt.failure),
         "plan_id": receipt.plan_id,
-        "target": _target(receipt.target),
+        "target": target_of(receipt.target),
         "prefix": printable(receipt.prefix),
         "planned": receipt.planned,
         "removed": counts.removed,
@@ -89,7 +89,7 @@ def of_undo(receipt: UndoReceipt, entry: Entry | None) -> Document:
         "schema_version": SCHEMA_VERSION,
         "cancelled": receipt.cancelled,
         "error": _sentence(receipt.failure),
-        "target": None if entry is None or entry.target is None else _target(entry.target),
+        "target": None if entry is None or entry.target is None else target_of(entry.target),
         "prefix": None if entry is None else printable(entry.prefix),
         "planned": receipt.total,
         "restored": counts.restored,
@@ -141,7 +141,8 @@ def _planned(plan: Plan) -> Document:
     }
 
 
-def _target(target: Target) -> Document:
+def target_of(target: Target) -> Document:
+    """Return where it was."""
     return {
         "host": shown(target.socket_path or target.host),
         "port": None if target.socket_path else target.port,
@@ -159,7 +160,7 @@ def _entry(entry: Entry) -> Document:
         "path": str(entry.path),
         "state": str(entry.state),
         "when": datetime.fromtimestamp(entry.when, UTC).isoformat(timespec="milliseconds"),
-        "target": None if entry.target is None else _target(entry.target),
+        "target": None if entry.target is None else target_of(entry.target),
         "prefix": printable(entry.prefix),
         "exact": entry.exact,
         "keys": entry.keys,

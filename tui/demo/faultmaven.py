@@ -163,8 +163,9 @@ class Faultmaven(System):
     def _renew(self, session: tuple[str, str, str], *, rewrite: bool) -> Iterator[Command]:
         key = f"session:{session[0]}"
         if rewrite:
-            yield put(key, self._conversation(session), HALF_HOUR)
-            yield put(f"client_session:{session[1]}:{session[2]}", session[0], HALF_HOUR)
+            # Only what is still there: a session that somebody has revoked must not come back.
+            yield (*put(key, self._conversation(session), HALF_HOUR), "XX")
+            yield (*put(f"client_session:{session[1]}:{session[2]}", session[0], HALF_HOUR), "XX")
         else:
             yield ("EXPIRE", key, HALF_HOUR)
             yield ("EXPIRE", f"client_session:{session[1]}:{session[2]}", HALF_HOUR)
