@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.still import REFUSED, StillSession, publish, publish_keys, publish_status
 from tests.still_streams import publish_streams
@@ -96,7 +97,12 @@ async def asked_for_a_ttl(session: Session, pilot: Pilot[int]) -> None:
     assert isinstance(page, KeysPage)
     assert page.inspector.facts is not None
     question = ttl_question(page.inspector.facts, FROZEN_NOW)
-    await pilot.app.push_screen(ConfirmScreen(question, deaf_for=0.001))
+    dialog = ConfirmScreen(question, deaf_for=0.001)
+    await pilot.app.push_screen(dialog)
+    while dialog.deaf:  # noqa: ASYNC110 - a timer of Textual, so there is no event to wait for
+        await asyncio.sleep(0.001)
+    for field in dialog.query(Input):
+        field.cursor_blink = False
     await settle(pilot)
 
 

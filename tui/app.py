@@ -27,9 +27,11 @@ from tui.screens.base import PaneScreen
 from tui.screens.book import Book, number_keys
 from tui.screens.connect import ConnectScreen
 from tui.screens.dashboard import Dashboard
+from tui.screens.expiry import ExpiryPage
 from tui.screens.help import HelpScreen
 from tui.screens.keys import KeysPage
 from tui.screens.streams import StreamsPage
+from tui.screens.tokens import TokensPage
 from tui.settings import READ_ONLY, Settings, SettingsError, schemas_of
 from tui.theme import DARK, LIGHT
 from tui.units import percent
@@ -37,9 +39,10 @@ from widgets.lean import lean
 
 if TYPE_CHECKING:
     from tui.demo import Demo
+    from tui.engine.revoke.wanted import Wanted
     from tui.screens.purge import Purging
 
-PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage, StreamsPage)
+PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage, StreamsPage, ExpiryPage, TokensPage)
 """All pages, by their number keys."""
 
 
@@ -153,6 +156,14 @@ class RedtopApp(App[int]):
         """Lead through a purge."""
         self._change(self._purge(message.prefix, message.key))
 
+    def on_tokens_page_revoke(self, message: TokensPage.Revoke) -> None:
+        """Lead through a revocation."""
+        self._change(self._revoke(message.wanted))
+
+    def on_expiry_page_retime(self, message: ExpiryPage.Retime) -> None:
+        """Lead through a change of TTLs, or its undo."""
+        self._change(self._retime(message))
+
     def action_undo(self) -> None:
         """List what can be undone."""
         self._change(self._undo())
@@ -183,6 +194,26 @@ class RedtopApp(App[int]):
             self.notify(str(error), severity="error")
             return
         done = await (purging.key(key) if key is not None else purging.namespace(prefix or b""))
+        if done is not None:
+            self.session.pace.nudge()
+
+    async def _revoke(self, wanted: Wanted) -> None:
+        from tui.screens.revoking import Revoking
+
+        if await Revoking(self, self.session, self.settings).revoke(wanted) is not None:
+            self.session.pace.nudge()
+
+    async def _retime(self, message: ExpiryPage.Retime) -> None:
+        from tui.purge_rules import rules
+        from tui.screens.retiming import Retiming
+
+        try:
+            retiming = Retiming(self, self.session, rules(self.settings))
+        except SettingsError as error:
+            self.notify(str(error), severity="error")
+            return
+        family = message.family
+        done = await (retiming.undo() if family is None else retiming.family(family, message.shapes, message.meant))
         if done is not None:
             self.session.pace.nudge()
 
@@ -265,7 +296,7 @@ class RedtopApp(App[int]):
         import asyncio
         from dataclasses import replace
 
-        from tui.demo import HOST, Demo, DemoError
+        from tui.demo import HOST, SYSTEMS, Demo, DemoError
         from tui.engine.address import Address
 
         demo = Demo()
@@ -275,7 +306,7 @@ class RedtopApp(App[int]):
             self.notify(str(error), severity="error")
             return
         self._demo = self._own_demo = demo
-        self.settings = replace(self.settings, address=Address(HOST, demo.port))
+        self.settings = replace(self.settings, address=Address(HOST, demo.port), schemas=tuple(SYSTEMS))
         self._reopen(_session(self.settings))
 
     def _open(self, session: Session) -> None:

@@ -11,6 +11,7 @@ from textual.content import Content
 from tui.engine.findings import Known
 from tui.engine.keyspace import Family
 from tui.engine.namespaces import Branch, Path, path_of
+from tui.engine.printable import scrub
 from tui.units import duration, percent, plus_minus, size_plus_minus
 from widgets.spark import bar
 from widgets.table import Column, Row
@@ -82,7 +83,7 @@ def meanings(families: Sequence[Family], known: Known | None) -> dict[Path, Mean
             found[path_of(family)] = Meaning()
         else:
             policy = meant.ttl.said.replace("at most", "≤")
-            found[path_of(family)] = Meaning(meant.purpose, policy, mark_of(worst.get(meant)))
+            found[path_of(family)] = Meaning(scrub(meant.purpose), policy, mark_of(worst.get(meant)))
     return found
 
 

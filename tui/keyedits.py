@@ -26,9 +26,10 @@ def ttl_question(seen: KeyFacts, now: float) -> Question:
         title="Set TTL",
         lines=_about(seen, now),
         verb="Set",
-        fields=[Field(f"New TTL, from now (90s, 5m, 2h 30m, 7d), or {NEVER}:", lambda text: _judge_ttl(text, seen))],
+        fields=[Field(f"New TTL (90s, 5m, 2h 30m), +10m for so much longer, or {NEVER}:",
+                      lambda text: _judge_ttl(text, seen))],
         dangerous=False,
-    )
+    )  # fmt: skip
 
 
 def rename_question(seen: KeyFacts, now: float) -> Question:
@@ -47,7 +48,20 @@ def rename_question(seen: KeyFacts, now: float) -> Question:
 
 def set_ttl(seen: KeyFacts, text: str) -> SetTtl:
     """Make the change of what was typed."""
-    return SetTtl(seen.key, None if text.strip().lower() == NEVER else parse_duration(text))
+    return SetTtl(seen.key, None if text.strip().lower() == NEVER else _seconds(text, seen, time.time()))
+
+
+def _seconds(text: str, seen: KeyFacts, now: float) -> float:
+    """Return the TTL that was typed: from now, or so much longer than what is left.
+
+    Raises:
+        ValueError: with a sentence that says how to write it.
+    """
+    if not text.strip().startswith("+"):
+        return parse_duration(text)
+    if seen.expires_at is None:
+        raise ValueError("it has no TTL to extend")
+    return max(0.0, seen.expires_at - now) + parse_duration(text.strip()[1:])
 
 
 def rename(seen: KeyFacts, text: str) -> Rename:
@@ -75,7 +89,7 @@ def _judge_ttl(text: str, seen: KeyFacts) -> Verdict:
             return Verdict(good=False, sentence="it has no TTL already")
         return Verdict(good=True, sentence="it will never expire")
     try:
-        seconds = parse_duration(text)
+        seconds = _seconds(text, seen, time.time())
     except ValueError as error:
         return Verdict(good=False, sentence=str(error))
     if not 0.001 <= seconds <= MOST_TTL:

@@ -90,7 +90,7 @@ class TimeChart(Painted):
         margin = max(LABEL_WIDTH, min(label, width // 3))
         # The y axis takes a column beside its labels, the x axis a line above its own.
         grid = Grid(width - margin - 1, height - 2)
-        key = (grid, margin, curves(chart, grid), chart.limits, chart.ticks, chart.span, chart.top)
+        key = (grid, margin, curves(chart, grid), chart.limits, chart.ticks, chart.places, chart.span, chart.top)
         if self._plotted is None or self._plotted[0] != key:
             self._plotted = key, self._plot(chart, key[2], grid, margin)
         lines = self._plotted[1]
@@ -181,10 +181,15 @@ def _set_scales(figure: Any, chart: ChartData, grid: Grid, margin: int) -> None:
     figure.ylim(0, max(1, grid.rows - 1))
     labels = {row_of(value, chart.top, grid.rows): text for value, text in chart.ticks}
     figure.yticks(list(labels) or [0], [text[:margin].rjust(margin) for text in labels.values()] or [" " * margin])
-    # As many times as fit without touching: halves always, quarters when wide.
+    places = [(1 - (chart.now - time) / chart.span, label) for time, label in chart.places] or _even(chart, grid)
+    figure.xticks([share * right for share, _ in places], [label for _, label in places])
+
+
+def _even(chart: ChartData, grid: Grid) -> list[tuple[float, str]]:
+    """As many times as fit without touching: halves always, quarters when wide."""
     parts = 4 if grid.columns >= 60 else 2 if grid.columns >= 24 else 1
     shares = [part / parts for part in range(parts + 1)]
-    figure.xticks([share * right for share in shares], [_ago(chart.span * (1 - share)) for share in shares])
+    return [(share, _ago(chart.span * (1 - share))) for share in shares]
 
 
 def _parse(ansi: str) -> list[list[Piece]]:

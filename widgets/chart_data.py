@@ -56,6 +56,8 @@ class ChartData:
     """Value at the upper edge; the lower is 0. Fixed by the caller: a wobble must never look like a cliff."""
     ticks: tuple[tuple[float, str], ...] = ()
     """Values with their labels, for the y axis."""
+    places: tuple[tuple[float, str], ...] = ()
+    """Times with their labels, for the x axis; without any it says how long ago, evenly spaced."""
     gap: float = 5.0
     """Seconds without a point after which the curve is interrupted: five missed looks at once a second."""
 

@@ -192,6 +192,7 @@ WRITES: frozenset[str] = frozenset(
         "multi",
         "persist",
         "pexpire",
+        "pexpireat",
         "renamenx",
         "restore",
         "srem",

@@ -11,16 +11,18 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import add
 
 from tui.engine import alike
 from tui.engine.estimate import Pages, Spread
 from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper
+from tui.engine.lifetimes import BOUNDS_MS, BUCKETS, bucket_sums, median_ms
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
-"""Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest."""
+"""Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest.
+
+They are among those of `lifetimes`."""
 NEVER_MS = 1 << 62
-TTL_SAMPLE = 4
-"""Of so many keys one is looked at closer for the median TTL."""
 HEAVY = 0.1
 """A key that alone makes up more than this part of the variance says that others like it, unseen, decide the sum.
 
@@ -40,12 +42,15 @@ class Tally:
     """Bytes."""
     no_ttl: int = 0
     types: Counter[bytes] = field(default_factory=Counter)
-    ttl_buckets: list[int] = field(default_factory=lambda: [0] * (len(TTL_BOUNDS_MS) + 1))
+    no_ttl_size: int = 0
+    """Bytes of those."""
+    ttl_keys: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    """Keys by the time they have left, in the buckets of `lifetimes`."""
+    ttl_sizes: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    """Their bytes."""
     ttl_sum_ms: int = 0
     ttl_min_ms: int = NEVER_MS
     ttl_max_ms: int = 0
-    ttl_steps: Counter[int] = field(default_factory=Counter)
-    """Some of the TTLs, by quarters of powers of two: a median within a tenth, in a few numbers that add up."""
     size_max: int = 0
     """Bytes of its biggest key seen."""
     spread: Spread = field(default_factory=Spread)
@@ -58,12 +63,14 @@ class Tally:
         self.keys += other.keys
         self.size += other.size
         self.no_ttl += other.no_ttl
+        self.no_ttl_size += other.no_ttl_size
         self.types.update(other.types)
-        self.ttl_buckets = [mine + theirs for mine, theirs in zip(self.ttl_buckets, other.ttl_buckets, strict=True)]
+        if other.no_ttl < other.keys:
+            self.ttl_keys = list(map(add, self.ttl_keys, other.ttl_keys))
+            self.ttl_sizes = list(map(add, self.ttl_sizes, other.ttl_sizes))
         self.ttl_sum_ms += other.ttl_sum_ms
         self.ttl_min_ms = min(self.ttl_min_ms, other.ttl_min_ms)
         self.ttl_max_ms = max(self.ttl_max_ms, other.ttl_max_ms)
-        self.ttl_steps.update(other.ttl_steps)
         self.size_max = max(self.size_max, other.size_max)
         self.spread.absorb(other.spread)
         self.byte_spread.absorb(other.byte_spread)
@@ -75,39 +82,16 @@ class Tally:
         return self.size_max * self.size_max > HEAVY * variance and self.size_max * self.keys > ALIKE * self.size
 
     @property
+    def ttl_buckets(self) -> list[int]:
+        """Keys by the time they have left, in a few buckets, by `TTL_BOUNDS_MS`."""
+        return bucket_sums(self.ttl_keys, TTL_BOUNDS_MS)
+
+    @property
     def ttl_median_ms(self) -> float | None:
         """The middle TTL of the keys that have one, within a tenth; None without any."""
-        with_ttl = self.keys - self.no_ttl
-        if not with_ttl:
+        if self.no_ttl == self.keys:
             return None
-        if not self.ttl_steps:
-            return self.ttl_sum_ms / with_ttl
-        middle, passed = self.ttl_steps.total() / 2, 0
-        for step in sorted(self.ttl_steps):
-            passed += self.ttl_steps[step]
-            if passed >= middle:
-                break
-        return min(max(_middle_of(step), self.ttl_min_ms), self.ttl_max_ms)
-
-
-def _step_of(ttl: int) -> int:
-    """Return which quarter of which power of two a number lies in.
-
-    >>> [_step_of(n) for n in (8, 9, 10, 15, 16)]
-    [16, 16, 17, 19, 20]
-    """
-    bits = ttl.bit_length()
-    return 4 * bits + (ttl >> (bits - 3) & 3 if bits > 2 else 0)
-
-
-def _middle_of(step: int) -> float:
-    """Return the middle of such a quarter.
-
-    >>> _middle_of(16), _middle_of(20)
-    (9.0, 18.0)
-    """
-    bits, quarter = divmod(step, 4)
-    return (4.5 + quarter) * 2.0 ** (bits - 3) if bits > 2 else float(2**bits - 1)
+        return min(max(median_ms(self.ttl_keys), self.ttl_min_ms), self.ttl_max_ms)
 
 
 class Families:
@@ -127,7 +111,6 @@ class Families:
         """Count one page of keys. A TTL of -1 means none; keys that are gone must have been left out."""
         shape_of, tallies = self._shaper.shape_of, self._tallies
         touched: dict[int, Tally] = {}
-        turn = self.pages.count
         for key, kind, ttl, size in zip(keys, types, ttls_ms, sizes, strict=True):
             shape = shape_of(key)
             tally = tallies.get(shape)
@@ -142,16 +125,16 @@ class Families:
             tally.types[kind] += 1
             if ttl < 0:
                 tally.no_ttl += 1
+                tally.no_ttl_size += size
             else:
-                tally.ttl_buckets[bisect_right(TTL_BOUNDS_MS, ttl)] += 1
+                bucket = bisect_right(BOUNDS_MS, ttl)
+                tally.ttl_keys[bucket] += 1
+                tally.ttl_sizes[bucket] += size
                 tally.ttl_sum_ms += ttl
                 if ttl > tally.ttl_max_ms:
                     tally.ttl_max_ms = ttl
                 if ttl < tally.ttl_min_ms:
                     tally.ttl_min_ms = ttl
-                turn += 1
-                if not turn % TTL_SAMPLE:
-                    tally.ttl_steps[_step_of(ttl)] += 1
         self._end_page(len(keys), touched.values())
 
     def _end_page(self, page: int, touched: Iterable[Tally]) -> None:

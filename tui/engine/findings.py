@@ -281,4 +281,6 @@ async def _at_once(answer: Answer) -> None:
 def _suggestion(fitting: Sequence[Suggestion]) -> str:
     """Say which schemas fit, and how to have them."""
     options = " ".join(f"--schema {one.schema.name}" for one in fitting)
-    return f"{', '.join(one.sentence for one in fitting)}: {options}"
+    if len(fitting) > 1:
+        return f"looks like {len(fitting)} of the built-in schemas: {options}"
+    return f"{fitting[0].sentence}: {options}"

@@ -8,6 +8,7 @@ from tui.engine.estimate import Pages, error_of, variance_of
 from tui.engine.failure import Failure
 from tui.engine.families import Tally
 from tui.engine.keyshape import Shape, has_placeholder
+from tui.engine.lifetimes import UNKNOWN, Lifetimes
 from tui.engine.printable import printable
 
 
@@ -37,6 +38,8 @@ class Family:
     """Sizes differ so much, for the keys seen, that no error can be told.
 
     `bytes` is then the lower end of the 95 % interval, or what was counted: a bound that holds in 97.5 % of cases."""
+    lifetimes: Lifetimes = UNKNOWN
+    """Its keys by the time they have left."""
 
     @property
     def pattern(self) -> str:
@@ -98,6 +101,8 @@ class Keyspace:
     """Fraction of the servers' time that the survey takes at most now."""
     courteous: bool = False
     """Whether that is less than allowed because others are served."""
+    lifetimes: Lifetimes = UNKNOWN
+    """All keys by the time they have left."""
 
     @property
     def seen(self) -> float:
@@ -113,10 +118,11 @@ def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, size
     with_ttl = tally.keys - tally.no_ttl
     size, error, at_least = _bytes_of(tally, pages, population)
     median = tally.ttl_median_ms
+    keys_error = error_of(tally.keys, variance_of(tally.keys, tally.spread, pages), pages, population)
     return Family(
         shape=tuple(printable(part) for part in shape),
         keys=round(tally.keys * scale),
-        keys_error=error_of(tally.keys, variance_of(tally.keys, tally.spread, pages), pages, population),
+        keys_error=keys_error,
         bytes=round(size) if sized else None,
         bytes_error=error,
         bytes_at_least=at_least and sized,
@@ -126,6 +132,28 @@ def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, size
         ttl_max=tally.ttl_max_ms / 1000 if with_ttl else None,
         ttl_min=tally.ttl_min_ms / 1000 if with_ttl else None,
         ttl_median=None if median is None else median / 1000,
+        lifetimes=lifetimes_of(tally, pages, population, sized=sized, keys_error=keys_error),
+    )
+
+
+def lifetimes_of(tally: Tally, pages: Pages, population: int, *, sized: bool, keys_error: float = 0.0) -> Lifetimes:
+    """Freeze what was counted of the times that keys have left.
+
+    `keys_error` is that of all of them together; 0 when the tally is of every key there is.
+    """
+    scale = population / pages.keys if pages.keys else 1.0
+    size, error, at_least = _bytes_of(tally, pages, population) if tally.keys else (0.0, 0.0, False)
+    some = tally.no_ttl < tally.keys
+    return Lifetimes(
+        keys=tuple(tally.ttl_keys) if some else (),
+        bytes=tuple(tally.ttl_sizes) if some else (),
+        forever=tally.no_ttl,
+        forever_bytes=tally.no_ttl_size,
+        scale=scale,
+        keys_error=keys_error,
+        bytes_error=scale * tally.size - size if at_least else error,
+        sized=sized,
+        at_least=at_least,
     )
 
 

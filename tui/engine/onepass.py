@@ -11,7 +11,7 @@ from tui.engine.commands import Reply
 from tui.engine.failure import ReplyError
 from tui.engine.families import Families
 from tui.engine.keyshape import Shaper
-from tui.engine.keyspace import BigKey, Keyspace, Soon, family_of
+from tui.engine.keyspace import BigKey, Keyspace, Soon, family_of, lifetimes_of
 from tui.engine.printable import printable
 
 KEPT_STREAMS = 2000
@@ -122,6 +122,7 @@ class Pass:
             ttl_buckets=tuple(round(count * scale) for count in total.ttl_buckets),
             no_ttl=round(total.no_ttl * scale),
             streams=tuple(self.streams),
+            lifetimes=lifetimes_of(total, pages, population, sized=sized),
             soonest=self.soonest(),
             biggest=self.biggest(),
         )

@@ -31,7 +31,7 @@ class Shapes:
         >>> shapes.belongs((b":", b"user", b"alice"), (b":", b"user", b"{id}"), whole=True)
         True
         """
-        family = self._family_of(shape)
+        family = self.family_of(shape)
         if family is not None:
             return family == chosen if whole else len(family) > len(chosen) and family[: len(chosen)] == chosen
         # Not in the picture yet: it may be new.
@@ -39,7 +39,8 @@ class Shapes:
             return False
         return _rank(chosen if whole else (*chosen, *shape[len(chosen) :]), shape) is not None
 
-    def _family_of(self, shape: Shape) -> Shape | None:
+    def family_of(self, shape: Shape) -> Shape | None:
+        """Return the family of keys of this shape; None when it is not in the picture."""
         if shape not in self._found:
             if len(self._found) >= REMEMBERED:
                 self._found.clear()

@@ -10,16 +10,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from tui.engine.edit import Edit, Rename, apply
-from tui.engine.inspect import KeyFacts, Missing, look
+from tui.engine.edit import Rename
 from tui.engine.printable import parse_printable, printable
 from tui.engine.rediscli import cli_command
-from tui.keyedits import done_sentence, rename, rename_question, set_ttl, ttl_question
+from tui.keyedits import rename, rename_question, set_ttl, ttl_question
 from tui.panes.inspector import InspectorPane
 from tui.panes.keylist import KeyListPane
 from tui.panes.namespaces import NamespacesPane
 from tui.screens.base import PaneScreen
-from tui.screens.confirm import ConfirmScreen, Question
+from tui.screens.editing import Ask, Made, edit_key
 
 DEBOUNCE = 0.15
 """Seconds a cursor must rest before what it points to is looked at: a held arrow key passes many."""
@@ -76,8 +75,10 @@ class KeysPage(PaneScreen):
         self.query_one("#jump", Input).display = False
 
     def arrive(self, what: object) -> None:
-        """List a family that was chosen on another page."""
-        if isinstance(what, NamespacesPane.Opened):
+        """List a family, or show a key, that was chosen on another page."""
+        if isinstance(what, bytes):
+            self._open(what)
+        elif isinstance(what, NamespacesPane.Opened):
             self.families.reveal(what.path)
             self._list(what)
             self._focus(self.keys.target)
@@ -157,33 +158,16 @@ class KeysPage(PaneScreen):
         if key is not None:
             self.post_message(self.Purge(key=key))
 
-    def _edit(self, ask: Callable[[KeyFacts, float], Question], made: Callable[[KeyFacts, str], Edit]) -> None:
+    def _edit(self, ask: Ask, made: Made) -> None:
         key = self._key()
         if key is not None:
             change = self._ask_and_apply(key, ask, made)
             self.run_worker(change, group="edit", exclusive=True, description="change of a key")
 
-    async def _ask_and_apply(
-        self, key: bytes, ask: Callable[[KeyFacts, float], Question], made: Callable[[KeyFacts, str], Edit]
-    ) -> None:
-        deployment = self.session.deployment
-        seen = await look(deployment, key)  # what is confirmed is how the key is now, not when the list last asked
-        if not isinstance(seen, KeyFacts):
-            gone = "the key is gone: it expired, or was deleted" if isinstance(seen, Missing) else seen.sentence
-            self.app.notify(gone, severity="warning")
-            return
-        answer = await self.app.push_screen_wait(ConfirmScreen(ask(seen, self.session.clock.wall())))
-        if answer is None:
-            return
-        edit = made(seen, answer[0])
-        failure = await apply(deployment, edit, seen)
-        if failure is not None:
-            self.app.notify(failure.sentence, title="Nothing was changed", severity="error")
-            return
-        self.app.notify(done_sentence(edit), title="Done")
+    async def _ask_and_apply(self, key: bytes, ask: Ask, made: Made) -> None:
+        edit = await edit_key(self.app, self.session, key, ask, made)
         if isinstance(edit, Rename) and self.inspector.key == edit.key:
             self.inspector.inspect(edit.to)
-        self.session.pace.nudge()
 
     def action_copy_key(self) -> None:
         """Copy what the cursor is on."""

@@ -66,6 +66,8 @@ class Header(msgspec.Struct, frozen=True):
     exclude_keys: int
     protected: tuple[bytes, ...]
     planned: int
+    done: str = ""
+    """What was done, when it was not a purge: a few words."""
 
 
 class Record(NamedTuple):

@@ -45,14 +45,14 @@ class Journal:
         """What need not be on disk at once: it is written with what comes next."""
 
     @classmethod
-    def create(cls, folder: Path, header: Header) -> Journal:
+    def create(cls, folder: Path, header: Header, suffix: str = "journal") -> Journal:
         """Begin a journal, and make sure that its name is on disk.
 
         Raises:
             Unavailable: the folder or the disk does not allow it.
         """
         when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(header.made_at))
-        path = folder / f"{when}-{header.id}.journal"
+        path = folder / f"{when}-{header.id}.{suffix}"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

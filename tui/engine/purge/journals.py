@@ -49,12 +49,14 @@ class Entry:
     """Keys that were brought back already."""
     problem: str | None = None
     """What is wrong with it: a sentence."""
+    done: str = ""
+    """What was done, when it was not a purge: a few words."""
 
 
-def journals(folder: Path) -> list[Entry]:
+def journals(folder: Path, suffix: str = "journal") -> list[Entry]:
     """List the journals of a folder, newest first; a folder that is not there has none."""
     try:
-        paths = list(folder.glob("*.journal"))
+        paths = list(folder.glob(f"*.{suffix}"))
     except OSError:
         return []
     found = [entry for path in paths if (entry := describe(path)) is not None]
@@ -83,7 +85,7 @@ def describe(path: Path) -> Entry | None:
         os.close(descriptor)
 
 
-def prune(folder: Path, *, most_bytes: int, most_age: float, now: float) -> list[Entry]:
+def prune(folder: Path, *, most_bytes: int, most_age: float, now: float, suffix: str = "journal") -> list[Entry]:
     """Remove journals older than `most_age` seconds, then, until the rest fit: undone ones, then the oldest.
 
     One that is in use is never removed, and none is when less than nothing is to be kept: whoever asks has no room for
@@ -91,7 +93,7 @@ def prune(folder: Path, *, most_bytes: int, most_age: float, now: float) -> list
     """
     if most_bytes < 0:
         return []
-    entries = [entry for entry in journals(folder) if entry.state is not State.RUNNING]
+    entries = [entry for entry in journals(folder, suffix) if entry.state is not State.RUNNING]
     total = sum(entry.bytes for entry in entries)
     removed = []
     for entry in sorted(entries, key=lambda entry: (entry.state is not State.UNDONE, entry.when)):
@@ -118,6 +120,7 @@ def _entry(path: Path, size: int, outline: Outline, *, running: bool) -> Entry:
         bytes=size,
         state=State.RUNNING if running else _state(outline),
         restored=outline.account["restored"],
+        done=header.done,
     )
 
 

@@ -79,6 +79,8 @@ class Look:
         """
         looked = Looked()
         rows = await self._facts(keys, ask, looked)
+        if self._request.expiring is not None:
+            rows = [row for row in rows if (row[2] >= 0) is self._request.expiring]
         heavy = [row for row in rows if row[3] >= HEAVY]
         looked.lengths = await lengths([(key, kind) for key, kind, _, _ in heavy], ask)
         flagged = self._flagged(rows if self._request.secrets else heavy, looked.lengths)

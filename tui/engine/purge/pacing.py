@@ -63,9 +63,7 @@ class Pacer:
 class Patience:
     """Decides how long a server that is away is waited for."""
 
-    def __init__(
-        self, node: Node, told_to_stop: Callable[[], bool] = lambda: False, seconds: float = PATIENCE
-    ) -> None:
+    def __init__(self, node: Node, told_to_stop: Callable[[], bool] = lambda: False, seconds: float = PATIENCE) -> None:
         """Wait at most so many seconds, and no longer than until it is told to stop."""
         self._node = node
         self._told_to_stop = told_to_stop

@@ -217,8 +217,10 @@ class _Planner:
             await self._rest(0)
 
     def _wanted(self, keys: list[bytes]) -> list[bytes]:
-        """Leave out what is protected or excluded."""
+        """Leave out what is not meant, protected or excluded."""
         request = self._request
+        if request.only is not None:
+            keys = list(filter(request.only, keys))
         if request.protected:
             before = len(keys)
             keys = [key for key in keys if not key.startswith(request.protected)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +35,10 @@ class Request:
     exclude_keys: frozenset[bytes] = frozenset()
     protected: tuple[bytes, ...] = ()
     """What keys begin with that are never removed, whatever else is asked for."""
+    only: Callable[[bytes], bool] | None = None
+    """Of these, only keys it says yes to: a family that its prefix alone does not tell from others."""
+    expiring: bool | None = None
+    """Of these, only keys with a TTL, or only those without one; None means both."""
     all_keys: bool = False
     """Whether an empty prefix really means every key of the database."""
     undo: bool = True

@@ -1,0 +1,259 @@
+"""The protocol by which TTLs change, batch by batch, on a connection that sends nothing twice.
+
+1. WATCH the batch; read what each key holds, when it expires, and the server's time.
+2. What is not as it was in the preview is left.
+3. Of the rest the old and the new expiry are written to the journal, and are on disk.
+4. MULTI, PEXPIREAT or PERSIST, EXEC: nothing happens when any of the keys was touched since step 1. Then the batch is
+   tried again in halves, from step 1, until only the keys that change under one's eyes are left.
+5. The batch is settled in the journal.
+
+Expiries are absolute, so what was done is known exactly. When the answer to step 4 is lost, a new connection to the
+same process reads the keys back: a batch ran as a whole or not at all, so any key as it was says that it did not, and
+any key with its new expiry that it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tui.engine.commands import Exchange, Reply, exchange
+from tui.engine.failure import ReplyError, Unavailable
+from tui.engine.node import Node
+from tui.engine.purge.batches import Batch
+from tui.engine.purge.current import Current, Picture
+from tui.engine.purge.expiry import milliseconds
+from tui.engine.purge.journal import Journal
+from tui.engine.purge.keystore import SECRET, Item
+from tui.engine.purge.pacing import Pacer, Patience
+from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
+from tui.engine.retime.account import Book
+from tui.engine.retime.wish import Wish
+from tui.engine.writer import PATIENCE, Writer, writer
+
+SLOW_LINE = 4 << 20
+"""Bytes per second that values must at least come at; their reader is patient for as long."""
+TRIES = 3
+"""Times that a single key which changes under one's eyes is tried."""
+RULES = "+multi, +exec, +pexpireat and +persist"
+
+Change = tuple[Item, int]
+"""A key as it was planned, and when it is to expire."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What was sent, and not answered yet."""
+
+    batch: Batch
+    changes: Sequence[Change]
+    number: int | None
+    """In the journal; None when nothing of it was journaled."""
+    recorded: Sequence[Item]
+
+
+class Changing:
+    """Changes the TTLs of batches of keys; keeps the account in `book`."""
+
+    def __init__(
+        self,
+        node: Node,
+        run_id: str,
+        batches: Iterator[Batch],
+        wish: Wish,
+        journal: Journal,
+        pacer: Pacer,
+        book: Book,
+        told_to_stop: Callable[[], bool],
+        chance: Random,
+    ) -> None:
+        """Change on the server process `run_id` only."""
+        self.patience = Patience(node)
+        self._node = node
+        self._run_id = run_id
+        self._batches = batches
+        self._again: deque[Batch] = deque()
+        self._wish = wish
+        self._journal = journal
+        self._pacer = pacer
+        self._book = book
+        self._told_to_stop = told_to_stop
+        self._chance = chance
+        self._current = Current(node.identity, self._ask)
+        self._sent: _Sent | None = None
+        self._pen: Writer | None = None
+        self._busy = 0.0
+        self._size = 0
+        """Bytes of the batch under way."""
+
+    async def run(self) -> None:
+        """Change all batches, or until told to stop.
+
+        Raises:
+            Unavailable: it cannot go on; the account is complete all the same.
+        """
+        try:
+            while True:
+                try:
+                    async with writer(self._node, run_id=self._run_id) as self._pen:
+                        await self._work()
+                except Unavailable as error:
+                    await self.patience.bear(error.failure)
+                else:
+                    return
+        finally:
+            if self._sent is not None:
+                self._book.unknown += len(self._sent.changes)
+
+    async def _work(self) -> None:
+        # A refused MULTI must be found out before something follows it that would run at once.
+        stop_for_all(await self._ask(self._packed([b"MULTI"], [b"EXEC"])), RULES)
+        await self._resolve()
+        while (batch := self._next()) is not None:
+            self._busy, self._size = 0.0, sum(item.size for item in batch.items)
+            await self._change(batch)
+            self.patience.answered()
+            await self._pacer.rest(len(batch.items), self._busy)
+
+    def _next(self) -> Batch | None:
+        if self._told_to_stop():
+            return None
+        return self._again.popleft() if self._again else next(self._batches, None)
+
+    async def _change(self, batch: Batch) -> None:
+        """Take one batch through all steps. Cut short, it is put back as it was, or stays sent."""
+        self._again.appendleft(batch)
+        changes = await self._read(batch)
+        if changes:
+            batch = Batch([item for item, _ in changes], batch.tries)
+            self._again[0] = batch
+            recorded = [change for change in changes if not change[0].flags & SECRET]
+            records = [(item.key, new.to_bytes(8, "little", signed=True), item.expiry) for item, new in recorded]
+            number = await asyncio.to_thread(self._journal.append, records) if records else None
+            question = self._packed([b"MULTI"], *(_command(*change) for change in changes), [b"EXEC"])
+            self._again.popleft()
+            self._sent = _Sent(batch, changes, number, [item for item, _ in recorded])
+            replies = await self._ask(question)
+            sent, self._sent = self._sent, None
+            self._conclude(sent, replies)
+
+    # -- step 1 and 2 -------------------------------------------------------------------------------------------
+
+    async def _read(self, batch: Batch) -> list[Change]:
+        """Watch and read; return what is to change. The batch is the first in line, and goes on or leaves it."""
+        watch = self._packed([b"UNWATCH"], [b"WATCH", *(item.key for item in batch.items)], [b"TIME"])
+        replies, now = await self._current.of(batch.items, watch)
+        refused = first_error(replies)
+        if refused is not None:
+            self._again.popleft()
+            self._refused(refused, batch, "+watch and +unwatch")
+            return []
+        stop_for_all(now.refusals, "+dump, +pexpiretime, +type and +memory|usage")
+        changes = self._sort_out(batch, now, milliseconds(replies[2]))
+        if not changes:
+            self._again.popleft()
+        return changes
+
+    def _sort_out(self, batch: Batch, now: Picture, clock: int) -> list[Change]:
+        """Book what does not change; return what does."""
+        changes: list[Change] = []
+        for item, about in zip(batch.items, now, strict=True):
+            if about.is_as(item):
+                changes.append((item, self._wish.expiry(item.expiry, clock, self._chance)))
+            elif about.refused is not None:
+                self._book.fail(item.key, why(about.refused))
+            elif about.is_missing:
+                self._book.gone += 1
+            else:
+                self._book.change(item.key)
+        return changes
+
+    # -- step 4 and 5 -------------------------------------------------------------------------------------------
+
+    def _conclude(self, sent: _Sent, replies: Sequence[Reply]) -> None:
+        """Book what the server answered."""
+        refused, last = first_error(replies), replies[-1]
+        if refused is None and last is None:
+            self._settle(sent, left=range(len(sent.recorded)))
+            self._try_again(sent.batch)
+        elif refused is None:
+            gone = {item.key for (item, _), reply in zip(sent.changes, last, strict=True) if reply == 0}
+            self._book_done(sent, gone)
+        else:
+            self._settle(sent, left=range(len(sent.recorded)))
+            self._refused(refused, sent.batch, RULES)
+
+    def _book_done(self, sent: _Sent, gone: set[bytes]) -> None:
+        """Book a batch that ran; what it did not find expired in the last moment."""
+        done = [item for item, _ in sent.changes if item.key not in gone]
+        self._book.done += len(done)
+        self._book.gone += len(gone)
+        self._book.without_undo += sum(bool(item.flags & SECRET) for item in done)
+        self._settle(sent, left=[at for at, item in enumerate(sent.recorded) if item.key in gone])
+
+    def _refused(self, refused: ReplyError, batch: Batch, rule: str) -> None:
+        """Look for the key for whose sake a batch was refused.
+
+        Raises:
+            Unavailable: no batch would fare better now; this one is still to come.
+        """
+        if not is_of_one_key(refused):
+            self._again.appendleft(batch)
+            raise Unavailable(named(refused, rule))
+        if len(batch.items) == 1:
+            self._book.fail(batch.items[0].key, why(refused))
+        else:
+            self._try_again(batch)
+
+    def _try_again(self, batch: Batch) -> None:
+        """Try a batch in halves; a single key that never stands still has changed."""
+        if len(batch.items) > 1:
+            self._again.extendleft(reversed(batch.halves()))
+        elif batch.tries + 1 < TRIES:
+            self._again.appendleft(Batch(batch.items, batch.tries + 1))
+        else:
+            self._book.change(batch.items[0].key)
+
+    def _settle(self, sent: _Sent, left: Sequence[int] = ()) -> None:
+        if sent.number is not None:
+            self._journal.settle(sent.number, left)
+
+    # -- the answer was lost ------------------------------------------------------------------------------------
+
+    async def _resolve(self) -> None:
+        """Read back a batch whose answer was lost, and decide."""
+        sent = self._sent
+        if sent is None:
+            return
+        _, now = await self._current.of(sent.batch.items)
+        stop_for_all(now.refusals, "+dump and +pexpiretime")
+        found = [(item, new, about) for (item, new), about in zip(sent.changes, now, strict=True) if new != item.expiry]
+        untouched = any(about.is_as(item) for item, _, about in found)
+        self._sent = None
+        if not untouched and any(about.expiry == new for _, new, about in found):
+            self._book_done(sent, {item.key for item, _, about in found if about.is_missing})
+        else:
+            self._settle(sent, left=range(len(sent.recorded)))
+            self._again.appendleft(sent.batch)
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    def _packed(self, *commands: Sequence[bytes | int]) -> Exchange:
+        return exchange(*commands, permit=self._node.permit)
+
+    async def _ask(self, question: Exchange) -> list[Reply]:
+        """Ask on the connection of one's own, and count how long the server took."""
+        assert self._pen is not None
+        clock, patience = self._node.clock, PATIENCE + self._size / SLOW_LINE
+        started = clock.now()
+        try:
+            return await self._pen.send(question, patience=patience)
+        finally:
+            self._busy += max(0.0, clock.now() - started - self._node.round_trip)
+
+
+def _command(item: Item, new: int) -> Sequence[bytes | int]:
+    return [b"PERSIST", item.key] if new < 0 else [b"PEXPIREAT", item.key, new]
