@@ -120,6 +120,7 @@ async def test_of_a_pass_under_way_the_part_that_was_seen_is_judged(
 ) -> None:
     monkeypatch.setattr("tui.engine.findings.FIRST", 0.1)
     monkeypatch.setattr("tui.engine.survey.BURST", 0.02)
+    monkeypatch.setattr("tui.engine.survey.AT_ONCE", 0)
     filled(valkey, ["oauth-proxy"], drift=True, keys=12_000)
     session = open_session(valkey, scan_share=0.1, schemas=(BUILT_IN["oauth-proxy"],))
     feed = session.of(Findings).feed

@@ -56,6 +56,7 @@ async def test_of_a_part_of_the_keyspace_cliffs_come_with_their_error(
     valkey: Server, open_session: Open, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui.engine.survey.BURST", 0.05)
+    monkeypatch.setattr("tui.engine.survey.AT_ONCE", 0)
     valkey.ask_all([("SET", f"cache:page:{n}", "x", "EX", 3000) for n in range(15_000)])
     valkey.ask_all([("SET", f"user:{n}", "x") for n in range(15_000)])
     session = open_session(valkey, scan_share=0.05)

@@ -183,7 +183,8 @@ async def test_a_planted_share_is_found_in_a_big_keyspace_within_its_error(valke
         indexed = {jti for members in wire.ask([("SMEMBERS", user) for user in users]) for jti in members}
     assert missing.of == len(tokens) > SAMPLE
     assert 0 < missing.error < len(tokens) / 20
-    assert abs(missing.count - len(tokens - indexed)) <= missing.error
+    # The server's own hash seed decides which are looked at: one 95 % interval may miss, twice its width does not.
+    assert abs(missing.count - len(tokens - indexed)) <= 2 * missing.error
 
 
 # --- the pass
