@@ -212,3 +212,12 @@ async def test_the_survey_takes_as_much_of_the_server_as_a_person_says(valkey: S
         await look.press("greater_than_sign", "greater_than_sign", "greater_than_sign", "greater_than_sign")
         assert look.app.session.share.most == 1
         await look.until_shown("100% seen")
+
+
+@pytest.mark.parametrize("key", ["1", "2", "3", "4", "5"])
+async def test_the_way_out_and_the_help_are_in_sight_on_80_columns(valkey: Server, key: str) -> None:
+    async with looking(valkey.port, (80, 24)) as look:
+        await look.until_shown("● live")
+        await look.press(key)
+        await look.until(lambda: look.page.KEY == key)
+        await look.until(lambda: look.lines[-1].endswith("? Help q Quit"))

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from tui.engine.chosen import Chosen
 from tui.engine.printable import is_safe
@@ -26,6 +26,7 @@ from tui.panes.base import Pane
 from tui.panes.header import HeaderPane
 from tui.panes.namespaces import NamespacesPane
 from tui.panes.vitals import VitalsPane
+from widgets.keyline import KeyLine
 from widgets.tabbar import TabBar
 
 LOW = 27
@@ -101,7 +102,7 @@ class PaneScreen(Screen[None]):
                 with Vertical(classes="column"):
                     yield from (pane for pane in self.panes if column == pane.COLUMN)
         yield Input(id="filter", placeholder="only rows with this text; enter keeps it, escape clears it")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Give each pane its part of the column, and its jump key."""

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from tui.engine.needle import needle_of
 from tui.engine.printable import printable
@@ -22,6 +22,7 @@ from tui.panes.streams_tail import LiveTailPane
 from tui.panes.vitals import VitalsPane
 from tui.screens.base import PaneScreen
 from tui.screens.stream_changes import StreamChanges
+from widgets.keyline import KeyLine
 from widgets.tabbar import TabBar
 
 DEBOUNCE = 0.15
@@ -105,7 +106,7 @@ class StreamsPage(PaneScreen):
                 yield tail
         yield Input(id="filter", placeholder="only what passes this; enter keeps it, escape clears it")
         yield Input(id="jump")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Give the table of streams more room than the other."""
