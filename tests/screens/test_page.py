@@ -219,5 +219,5 @@ async def test_the_way_out_and_the_help_are_in_sight_on_80_columns(valkey: Serve
     async with looking(valkey.port, (80, 24)) as look:
         await look.until_shown("● live")
         await look.press(key)
-        await look.until(lambda: look.page.KEY == key)
+        await look.until(lambda: key == look.page.KEY)
         await look.until(lambda: look.lines[-1].endswith("? Help q Quit"))
