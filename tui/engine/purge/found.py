@@ -108,14 +108,14 @@ class Finding:
         """Count some items with their types; lengths are of the heavy ones; `now` is the server's, in milliseconds."""
         if not items:
             return
-        keys = [item.key for item in items]
-        ttls = [-1 if item.expiry < 0 else max(0, item.expiry - now) for item in items]
-        self._families.add_page(keys, kinds, ttls, [item.size for item in items])
+        keys, _, expiries, sizes, flags = zip(*items, strict=True)
+        ttls = [-1 if expiry < 0 else max(0, expiry - now) for expiry in expiries]
+        self._families.add_page(keys, kinds, ttls, sizes)
         self._draw(keys)
         self._keys += len(keys)
         if self._names is not None:
             self._count_names(keys, self._names)
-        for item, kind in [pair for pair in zip(items, kinds, strict=True) if pair[0].flags]:
+        for item, kind in [pair for pair in zip(items, kinds, strict=True) if pair[0].flags] if any(flags) else ():
             self._mark(item, kind, lengths)
 
     def _mark(self, item: Item, kind: bytes, lengths: Mapping[bytes, int]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any, TypeAlias
 
 from tui.engine.commands import Exchange, Reply, exchange
@@ -88,10 +89,13 @@ class Look:
             prints = await self._prints(rows, flagged, looked, ask)
             rows = [row for row in rows if row[0] in prints]
         else:
-            prints = dict.fromkeys(keys, NO_PRINT)
-        flags = flagged.get
-        looked.items = [Item(key, prints[key], expiry, size, flags(key, 0)) for key, _, expiry, size in rows]
-        looked.kinds = [kind for _, kind, _, _ in rows]
+            prints = {}
+        if rows:
+            there, kinds, expiries, sizes = zip(*rows, strict=True)
+            marks = map(prints.__getitem__, there) if self._request.undo else repeat(NO_PRINT, len(there))
+            flags = (flagged.get(key, 0) for key in there) if flagged else repeat(0, len(there))
+            looked.items = list(map(Item._make, zip(there, marks, expiries, sizes, flags, strict=True)))
+            looked.kinds = list(kinds)
         return looked
 
     async def _facts(self, keys: Sequence[bytes], ask: Ask, looked: Looked) -> list[Row]:
@@ -113,6 +117,8 @@ class Look:
             check(expiries, "+pexpiretime")
             rows = [row for row in rows if not has_errors(row)]
             looked.denied = count - len(rows)
+        if b"none" not in kinds and GONE not in expiries and None not in sizes:
+            return rows
         return [row for row in rows if row[1] != b"none" and row[2] != GONE and row[3] is not None]
 
     def _sizes(self, replies: Sequence[Reply], count: int) -> Sequence[Reply]:

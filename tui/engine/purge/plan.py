@@ -204,17 +204,31 @@ class _Planner:
         yield self._wanted(await asyncio.to_thread(distinct.resolve, self.keys))
 
     async def _scan(self) -> AsyncIterator[list[bytes]]:
+        """Yield page after page; at full speed the next one is asked for before this one is looked at."""
         match = [b"MATCH", escape(self._request.prefix) + b"*"] if self._request.prefix else []
-        cursor = b"0"
-        while True:
-            self._dbsize, page = await self._ask(exchange([b"DBSIZE"], [b"SCAN", cursor, *match, b"COUNT", self._page]))
-            cursor, keys = page
-            self._scanned = min(self._scanned + self._page, self._dbsize)
-            yield keys
-            if cursor == b"0":
-                self._scanned = self._dbsize
-                return
-            await self._rest(0)
+
+        def ask(cursor: bytes) -> asyncio.Task[list[Reply]]:
+            question = exchange([b"DBSIZE"], [b"SCAN", cursor, *match, b"COUNT", self._page])
+            asking = asyncio.create_task(self._ask(question))
+            asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may ask it again
+            return asking
+
+        asking = ask(b"0")
+        try:
+            while True:
+                self._dbsize, (cursor, keys) = await asking
+                self._scanned = self._dbsize if cursor == b"0" else min(self._scanned + self._page, self._dbsize)
+                if cursor != b"0" and self._pacer.is_full_speed:
+                    asking = ask(cursor)
+                    await asyncio.sleep(0)  # it goes out first: the server works while this page is looked at
+                yield keys
+                if cursor == b"0":
+                    return
+                if not self._pacer.is_full_speed:
+                    await self._rest(0)
+                    asking = ask(cursor)
+        finally:
+            asking.cancel()
 
     def _wanted(self, keys: list[bytes]) -> list[bytes]:
         """Leave out what is not meant, protected or excluded."""
