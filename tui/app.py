@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
@@ -25,6 +25,7 @@ from tui.hangup import on_signals, terminal_gone
 from tui.keyboard import read_any_bytes
 from tui.screens.base import PaneScreen
 from tui.screens.book import Book, number_keys
+from tui.screens.changes import Changes
 from tui.screens.connect import ConnectScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.expiry import ExpiryPage
@@ -39,8 +40,6 @@ from widgets.lean import lean
 
 if TYPE_CHECKING:
     from tui.demo import Demo
-    from tui.engine.revoke.wanted import Wanted
-    from tui.screens.purge import Purging
 
 PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage, StreamsPage, ExpiryPage, TokensPage)
 """All pages, by their number keys."""
@@ -154,87 +153,29 @@ class RedtopApp(App[int]):
 
     def on_pane_screen_purge(self, message: PaneScreen.Purge) -> None:
         """Lead through a purge."""
-        self._change(self._purge(message.prefix, message.key))
+        self._changes.purge(message.prefix, message.key)
 
     def on_tokens_page_revoke(self, message: TokensPage.Revoke) -> None:
         """Lead through a revocation."""
-        self._change(self._revoke(message.wanted))
+        self._changes.revoke(message.wanted)
 
     def on_expiry_page_retime(self, message: ExpiryPage.Retime) -> None:
         """Lead through a change of TTLs, or its undo."""
-        self._change(self._retime(message))
+        self._changes.retime(message)
 
     def action_undo(self) -> None:
         """List what can be undone."""
-        self._change(self._undo())
+        self._changes.undo()
+
+    @property
+    def _changes(self) -> Changes:
+        return Changes(self, self.session, self.settings)
 
     def _look_back(self) -> None:
         """Offer to finish or undo a purge of this database that was interrupted."""
         free = self.screen_stack and isinstance(self.screen_stack[-1], PaneScreen)
         if free and self._ever_live and self.session.deployment.refusal is None:
-            self._change(self._undo(interrupted_only=True))
-
-    def _change(self, doing: Coroutine[Any, Any, None]) -> None:
-        """One change at a time: what is under way is never cut off by the next."""
-        if any(worker.group == "change" and not worker.is_finished for worker in self.workers):
-            doing.close()
-        else:
-            self.run_worker(doing, group="change", description="a change and its dialogs")
-
-    def _purging(self) -> Purging:
-        from tui.purge_rules import rules
-        from tui.screens.purge import Purging
-
-        return Purging(self, self.session.deployment, rules(self.settings))
-
-    async def _purge(self, prefix: bytes | None, key: bytes | None) -> None:
-        try:
-            purging = self._purging()
-        except SettingsError as error:
-            self.notify(str(error), severity="error")
-            return
-        done = await (purging.key(key) if key is not None else purging.namespace(prefix or b""))
-        if done is not None:
-            self.session.pace.nudge()
-
-    async def _revoke(self, wanted: Wanted) -> None:
-        from tui.screens.revoking import Revoking
-
-        if await Revoking(self, self.session, self.settings).revoke(wanted) is not None:
-            self.session.pace.nudge()
-
-    async def _retime(self, message: ExpiryPage.Retime) -> None:
-        from tui.purge_rules import rules
-        from tui.screens.retiming import Retiming
-
-        try:
-            retiming = Retiming(self, self.session, rules(self.settings))
-        except SettingsError as error:
-            self.notify(str(error), severity="error")
-            return
-        family = message.family
-        done = await (retiming.undo() if family is None else retiming.family(family, message.shapes, message.meant))
-        if done is not None:
-            self.session.pace.nudge()
-
-    async def _undo(self, *, interrupted_only: bool = False) -> None:
-        """Let the person choose a journal, and bring its keys back, or finish its purge."""
-        from tui.screens.journals import JournalsScreen
-
-        try:
-            purging = self._purging()
-        except SettingsError as error:
-            self.notify(str(error), severity="error")
-            return
-        entries = await purging.journals(interrupted_only=interrupted_only)
-        if interrupted_only and not entries:
-            return
-        why = "A purge of this database was interrupted: finish it, or bring its keys back." if interrupted_only else ""
-        choice = await self.push_screen_wait(JournalsScreen(entries, self.session.clock.wall(), why))
-        if choice is not None:
-            what, entry = choice
-            await (purging.finish(entry) if what == "finish" else purging.undo(entry))
-            self.session.pace.nudge()
+            self._changes.look_back()
 
     def action_pause(self) -> None:
         """Hold the picture, or let it go on."""

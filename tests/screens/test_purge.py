@@ -102,6 +102,7 @@ async def test_a_namespace_is_purged_and_all_of_it_comes_back(look: Looking, val
     await confirm(look, question, "session:")
     await look.until_shown("planned   1,000", "removed   1,000", "can be brought back")
     assert valkey.ask("DBSIZE") == 50
+    await look.until_shown("100% seen · 50 keys")
     await look.press("e")
     await look.until_shown("Receipt")
     _check_receipt(state)

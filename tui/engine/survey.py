@@ -76,6 +76,8 @@ class Survey(Collector[Keyspace]):
         self._burst_until = -math.inf
         self._published = -math.inf
         self._restarted: str | None = None
+        self._outdated = False
+        """Whether what was counted is of a keyspace that a person has changed since."""
         self._failure: Failure | None = None
 
     @property
@@ -106,11 +108,18 @@ class Survey(Collector[Keyspace]):
         """Show every page to `observer` from now on, in the middle of a pass if one is under way."""
         self._observers.append(observer)
 
+    def renew(self) -> None:
+        """Begin again at once: a person has changed the keyspace, and wants to see it."""
+        self._outdated = True
+        self.session.pace.nudge()
+
     async def run(self) -> None:
         """Survey pass after pass."""
         clock = self.session.clock
         while True:
             started = clock.now()
+            if self._outdated:
+                self._outdated, self._complete = False, None
             for observer in self._observers:
                 await observer.begin()
             self._pass = Pass(self._shaper, self._observers)
@@ -119,7 +128,7 @@ class Survey(Collector[Keyspace]):
                 self._burst_until = started + BURST
             reason = await self._read_all()
             if reason is not None:
-                self._restarted, self._complete = reason, None
+                self._restarted, self._complete = reason or None, None
                 continue
             self._complete = self._picture(complete=True)
             self._counted = self._pass.counted
@@ -156,6 +165,8 @@ class Survey(Collector[Keyspace]):
             answer = await self._ask_and_fold(node, scan.question(questions, self._page), unfolded)
             unfolded = None
             self._identities.check(node)
+            if self._outdated:
+                raise Restart
             if answer is None:
                 continue
             if not self._accept(index, scan.tail(questions, answer.replies)):

@@ -1,0 +1,106 @@
+"""Changes that a person asks for on any page: which dialogs lead there, one change at a time.
+
+What they need is imported when it is needed: nobody should wait for it at the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from tui.engine.revoke.wanted import Wanted
+from tui.engine.session import Session
+from tui.engine.survey import Survey
+from tui.screens.expiry import ExpiryPage
+from tui.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from tui.screens.purge import Purging
+
+INTERRUPTED = "A purge of this database was interrupted: finish it, or bring its keys back."
+
+
+class Changes:
+    """Leads through changes of one session."""
+
+    def __init__(self, app: App[Any], session: Session, settings: Settings) -> None:
+        self._app = app
+        self._session = session
+        self._settings = settings
+
+    def purge(self, prefix: bytes | None, key: bytes | None) -> None:
+        """Remove a namespace, or one key."""
+        self._lead(self._purge(prefix, key))
+
+    def undo(self) -> None:
+        """List what can be undone."""
+        self._lead(self._undo())
+
+    def look_back(self) -> None:
+        """Offer to finish or undo a purge of this database that was interrupted."""
+        self._lead(self._undo(interrupted_only=True))
+
+    def revoke(self, wanted: Wanted) -> None:
+        """End logins."""
+        self._lead(self._revoke(wanted))
+
+    def retime(self, message: ExpiryPage.Retime) -> None:
+        """Change the TTLs of a family, or take that back."""
+        self._lead(self._retime(message))
+
+    def _lead(self, doing: Coroutine[Any, Any, object]) -> None:
+        """One change at a time: what is under way is never cut off by the next."""
+        if any(worker.group == "change" and not worker.is_finished for worker in self._app.workers):
+            doing.close()
+        else:
+            self._app.run_worker(self._see(doing), group="change", description="a change and its dialogs")
+
+    async def _see(self, doing: Coroutine[Any, Any, object]) -> None:
+        """Have the keyspace counted anew when something was changed; bad settings are a sentence."""
+        try:
+            done = await doing
+        except SettingsError as error:
+            self._app.notify(str(error), severity="error")
+            return
+        if done is not None:
+            self._session.of(Survey).renew()
+
+    def _purging(self) -> Purging:
+        from tui.purge_rules import rules
+        from tui.screens.purge import Purging
+
+        return Purging(self._app, self._session.deployment, rules(self._settings))
+
+    async def _purge(self, prefix: bytes | None, key: bytes | None) -> object:
+        purging = self._purging()
+        return await (purging.key(key) if key is not None else purging.namespace(prefix or b""))
+
+    async def _revoke(self, wanted: Wanted) -> object:
+        from tui.screens.revoking import Revoking
+
+        return await Revoking(self._app, self._session, self._settings).revoke(wanted)
+
+    async def _retime(self, message: ExpiryPage.Retime) -> object:
+        from tui.purge_rules import rules
+        from tui.screens.retiming import Retiming
+
+        retiming = Retiming(self._app, self._session, rules(self._settings))
+        family = message.family
+        return await (retiming.undo() if family is None else retiming.family(family, message.shapes, message.meant))
+
+    async def _undo(self, *, interrupted_only: bool = False) -> object:
+        """Let the person choose a journal, and bring its keys back, or finish its purge."""
+        from tui.screens.journals import JournalsScreen
+
+        purging = self._purging()
+        entries = await purging.journals(interrupted_only=interrupted_only)
+        if interrupted_only and not entries:
+            return None
+        why = INTERRUPTED if interrupted_only else ""
+        choice = await self._app.push_screen_wait(JournalsScreen(entries, self._session.clock.wall(), why))
+        if choice is None:
+            return None
+        what, entry = choice
+        return await (purging.finish(entry) if what == "finish" else purging.undo(entry))
