@@ -142,3 +142,19 @@ async def test_a_permission_that_was_granted_is_used_after_the_next_login(
         server.ask("CLIENT", "KILL", "USER", "probe")
         await until(lambda: picture(session).complete and picture(session).denied is None)
     assert all(family.bytes for family in picture(session).families)
+
+
+async def test_after_a_change_of_a_persons_own_the_keys_are_counted_anew_at_once(
+    valkey: Server, open_session: Open, until: Until
+) -> None:
+    valkey.ask_all([("SET", f"key:{number}", "x") for number in range(3000)])
+    session = open_session(valkey, scan_share=None)
+    survey = session.of(Survey)
+    with survey.feed.hold():
+        await until(lambda: survey.feed.latest and survey.feed.latest.complete)
+        session.share.most = 0.0001  # the next pass would take minutes
+        valkey.ask_all([("UNLINK", f"key:{number}") for number in range(1000)])
+        survey.renew()
+        await until(lambda: survey.feed.latest and survey.feed.latest.complete and survey.feed.latest.scanned == 2000)
+    assert survey.feed.latest is not None
+    assert survey.feed.latest.restarted is None
