@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -65,7 +67,27 @@ class Pane(Framed, Generic[T]):
     def on_mount(self) -> None:
         """Begin to follow the feed."""
         # The description keeps Textual from building one out of the repr of everything.
-        self.run_worker(self._follow(), description=f"feed of {self.TITLE}", exit_on_error=True)
+        self.work_on(self._follow(), description=f"feed of {self.TITLE}")
+
+    def work_on(self, work: Coroutine[Any, Any, None], *, description: str, **options: Any) -> None:
+        """Let work go on beside the picture until the pane is removed; the options are those of Textual's workers."""
+        self.run_worker(self._until_removed(work), description=description, **options)
+
+    async def _until_removed(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except NoMatches:  # a pane that is being removed (display tells that, too) loses its widgets before its workers
+            if self.display:
+                raise
+
+    def tick_every(self, seconds: float, tick: Callable[[], None]) -> None:
+        """Call something again and again while a person looks and the picture is not held still."""
+
+        def beat() -> None:
+            if self.display and self._seen.is_set() and not self.session.pace.paused:
+                tick()
+
+        self.set_interval(seconds, beat)
 
     def on_show(self) -> None:
         """Textual tells that the pane became visible on its page."""

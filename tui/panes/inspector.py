@@ -102,7 +102,7 @@ class InspectorPane(Pane[Found]):
     def on_mount(self) -> None:
         """Begin empty."""
         self.query_one(Drill).show_nothing(Content("a key from the list, or one you jump to with g, is shown here"))
-        self.set_interval(1.0, self._tick)
+        self.tick_every(1.0, self._show_facts)
 
     def on_resize(self) -> None:
         """Use the width there is."""
@@ -117,7 +117,7 @@ class InspectorPane(Pane[Found]):
         self._facts = self._failure = None
         self._begin("looking…")
         self._show_facts()
-        self.run_worker(self._inspect(key), group="inspect", exclusive=True, description="look at a key")
+        self.work_on(self._inspect(key), group="inspect", exclusive=True, description="look at a key")
 
     def close_element(self) -> bool:
         """Close the element that is open; False when none is."""
@@ -142,7 +142,7 @@ class InspectorPane(Pane[Found]):
     def watch_filter(self) -> None:
         """Search the value on the server."""
         if self._facts is not None:
-            self.run_worker(self._search(), group="search", exclusive=True, description="search in a value")
+            self.work_on(self._search(), group="search", exclusive=True, description="search in a value")
         self._describe()
 
     async def _follow(self) -> None:
@@ -186,7 +186,7 @@ class InspectorPane(Pane[Found]):
         drill = self.query_one(Drill)
         if self._pages is not None and self._value.takes_more and not drill.inside:
             self._value.reading = True
-            self.run_worker(self._next(self._pages), group="value", exclusive=True, description="page of a value")
+            self.work_on(self._next(self._pages), group="value", exclusive=True, description="page of a value")
 
     async def _next(self, pages: Pages) -> None:
         await self._seen.wait()
@@ -273,10 +273,6 @@ class InspectorPane(Pane[Found]):
             drill = self.query_one(Drill)
             element = self._value.elements[event.key]
             drill.open(element_lines(self._facts.kind, element, self.session.clock.wall(), drill.size.width))
-
-    def _tick(self) -> None:
-        if self._seen.is_set() and not self.session.pace.paused:
-            self._show_facts()
 
     def _show_facts(self) -> None:
         """Draw key and facts; the TTL counts down."""

@@ -84,7 +84,7 @@ class KeyListPane(Pane[Listing]):
     def on_mount(self) -> None:
         """Let TTLs count down."""
         super().on_mount()
-        self.set_interval(AGAIN, self._tick)
+        self.tick_every(AGAIN, self._tick)
 
     def choose(self, path: Sequence[str], shapes: Sequence[Sequence[str]]) -> None:
         """List the keys of a family or branch; `shapes` are those of all families."""
@@ -102,8 +102,8 @@ class KeyListPane(Pane[Listing]):
         self._keys = KeyList(self.session, chosen, shapes)
         self._prefix = printable(chosen.prefix)
         self._show_nothing(Content("looking for its keys…"))
-        self.run_worker(self._keys.run(), group="scan", exclusive=True, description="scan of a family")
-        self.run_worker(self._watch(self._keys), group="listing", exclusive=True, description="keys of a family")
+        self.work_on(self._keys.run(), group="scan", exclusive=True, description="scan of a family")
+        self.work_on(self._watch(self._keys), group="listing", exclusive=True, description="keys of a family")
 
     def move_to(self, key: bytes) -> bool:
         """Put the cursor on a key; False when it is not listed."""
@@ -165,12 +165,11 @@ class KeyListPane(Pane[Listing]):
         return not expired and self.session.clock.now() - at < FRESH
 
     def _tick(self) -> None:
-        if self._seen.is_set() and not self.session.pace.paused:
-            living = [key for key in self._rows if key in self._facts and self._facts[key][0].expires_at is not None]
-            for key in living:
-                del self._rows[key]
-            self.query_one(Table).redraw()
-            self._look.set()
+        living = [key for key in self._rows if key in self._facts and self._facts[key][0].expires_at is not None]
+        for key in living:
+            del self._rows[key]
+        self.query_one(Table).redraw()
+        self._look.set()
 
     def _forget(self) -> None:
         self._facts.clear()

@@ -96,7 +96,7 @@ class NamespacesPane(Pane[Keyspace]):
 
     def on_mount(self) -> None:
         """Follow what the schemas say as well."""
-        self.run_worker(self._learn(), description="what the schemas say of families", exit_on_error=True)
+        self.work_on(self._learn(), description="what the schemas say of families")
         super().on_mount()
 
     async def _learn(self) -> None:

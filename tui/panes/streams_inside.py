@@ -182,7 +182,7 @@ class InsidePane(Pane[Found]):
         self.query_one(Drill).close()
         self.query_one(Drill).table.show_rows(())
         self.query_one(Drill).table.move_to(0)
-        self.run_worker(self._look(), group="look", exclusive=True, description="look into a stream")
+        self.work_on(self._look(), group="look", exclusive=True, description="look into a stream")
 
     async def _look(self) -> None:
         """Look again and again, while somebody sees it."""
@@ -228,7 +228,7 @@ class InsidePane(Pane[Found]):
         event.stop()
         table = event.table
         if self._pages is not None and self._pages.more and table.cursor >= len(table.rows) - table.page:
-            self.run_worker(self._read_on(self._pages), group="page", description="page of pending entries")
+            self.work_on(self._read_on(self._pages), group="page", description="page of pending entries")
 
     @on(Table.Chosen)
     def _deeper(self, event: Table.Chosen) -> None:
@@ -236,7 +236,7 @@ class InsidePane(Pane[Found]):
         key = event.key
         if self.depth.shows_pending:
             if isinstance(key, bytes):
-                self.run_worker(self._open(key), group="open", exclusive=True, description="open an entry")
+                self.work_on(self._open(key), group="open", exclusive=True, description="open an entry")
         elif key == ALL:
             self._go(replace(self.depth, everyone=True))
         elif isinstance(key, bytes):

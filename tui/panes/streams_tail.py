@@ -151,7 +151,7 @@ class LiveTailPane(Pane[LiveTailing]):
         """Jump to the newest entries and follow."""
         self.close_entry()
         if not self._tail.following:
-            self.run_worker(self._tail.newest(), group="go", exclusive=True, description="newest entries")
+            self.work_on(self._tail.newest(), group="go", exclusive=True, description="newest entries")
         self.log.open_ended = False
         self.log.follow()
 
@@ -166,13 +166,13 @@ class LiveTailPane(Pane[LiveTailing]):
     @on(Log.EndNear)
     def _more(self, event: Log.EndNear) -> None:
         event.stop()
-        self.run_worker(self._tail.more(), group="more", exclusive=False, description="page of a stream")
+        self.work_on(self._tail.more(), group="more", exclusive=False, description="page of a stream")
 
     @on(Log.Chosen)
     def _open(self, event: Log.Chosen) -> None:
         event.stop()
         if isinstance(event.item, Line) and event.item.id:
-            self.run_worker(self._open_line(event.item), group="open", exclusive=True, description="open an entry")
+            self.work_on(self._open_line(event.item), group="open", exclusive=True, description="open an entry")
 
     async def _open_line(self, line: Line) -> None:
         """Show an entry in full: as it is now, or what was kept of it."""

@@ -72,7 +72,7 @@ class HeldPane(Pane[Board]):
     def on_mount(self) -> None:
         """Let times go on."""
         super().on_mount()
-        self.set_interval(AGAIN, self._tick)
+        self.tick_every(AGAIN, self._tick)
 
     def choose(self, principal: Principal | None) -> None:
         """Show what a user holds; the same user again when more is known."""
@@ -124,7 +124,7 @@ class HeldPane(Pane[Board]):
         self.retitle(count(grants), below=user_text(self.principal))
 
     def _tick(self) -> None:
-        if self._seen.is_set() and not self.session.pace.paused and self._items:
+        if self._items:
             self.query_one(Table).redraw()
 
     @on(Table.Highlighted)

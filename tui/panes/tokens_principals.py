@@ -73,7 +73,7 @@ class PrincipalsPane(Pane[Board]):
     def on_mount(self) -> None:
         """Let times go on."""
         super().on_mount()
-        self.set_interval(AGAIN, self._tick)
+        self.tick_every(AGAIN, self._tick)
 
     def show(self, snapshot: Board) -> None:
         """Fill the table."""
@@ -121,8 +121,7 @@ class PrincipalsPane(Pane[Board]):
         self.watch_snapshot(self.snapshot)
 
     def _tick(self) -> None:
-        if self._seen.is_set() and not self.session.pace.paused:
-            self.query_one(Table).redraw()
+        self.query_one(Table).redraw()
 
     def _notes(self, board: Board, shown: int) -> Iterator[str | tuple[str, str]]:
         if not board.active:

@@ -16,6 +16,7 @@ from tests.engine.purge.conftest import Live, executed, planned, refused, times
 from tests.proxy import Fault, FaultyProxy
 from tests.servers import HOST, Server
 from tui.engine.address import Address
+from tui.engine.commands import exchange
 from tui.engine.failure import Failure, Kind
 from tui.engine.keyshape import Shaper
 from tui.engine.purge.distinct import Distinct
@@ -213,6 +214,7 @@ async def test_a_plan_given_up_asks_nothing_more(valkey: Server, live: Live) -> 
         assert isinstance(step, Preview)
         break
     await steps.aclose()
+    await node.ask(exchange([b"PING"]))  # in order: the answers to what was asked before have come
     before = node.footprint.calls["scan"]
     await asyncio.sleep(0.05)
     assert node.footprint.calls["scan"] == before

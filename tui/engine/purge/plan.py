@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from random import Random
@@ -164,15 +164,16 @@ class _Planner:
         assert self._target is not None
         look = Look(self._node.identity, self._request)
         waiting: list[bytes] = []
-        async for keys in self._candidates():
-            waiting += keys
-            while len(waiting) >= self._page:
-                await self._look_beside(look, waiting[: self._page])
-                del waiting[: self._page]
-            if not keys:  # what waits for being told apart needs the list to be complete
-                await self._look_beside(look, waiting)
-                await self._look_beside(look, [])
-                waiting = []
+        async with aclosing(self._candidates()) as candidates:
+            async for keys in candidates:
+                waiting += keys
+                while len(waiting) >= self._page:
+                    await self._look_beside(look, waiting[: self._page])
+                    del waiting[: self._page]
+                if not keys:  # what waits for being told apart needs the list to be complete
+                    await self._look_beside(look, waiting)
+                    await self._look_beside(look, [])
+                    waiting = []
         await self._look_beside(look, waiting)
         await self._look_beside(look, [])
         return Plan(
@@ -188,22 +189,23 @@ class _Planner:
             big_bytes=self._big_bytes,
         )
 
-    async def _candidates(self) -> AsyncIterator[list[bytes]]:
+    async def _candidates(self) -> AsyncGenerator[list[bytes], None]:
         """Yield keys to look at, each once; an empty page means that all before must be on the list by now."""
         if self._request.keys is not None:
             self._scanned = self._dbsize
             yield self._wanted(list(dict.fromkeys(self._request.keys)))
             return
         distinct, prefix = Distinct(), self._request.prefix
-        async for keys in self._scan():
-            yield self._wanted(distinct.fresh([key for key in keys if key.startswith(prefix)]))
-            if distinct.is_crowded:
-                yield []
-                yield self._wanted(await asyncio.to_thread(distinct.resolve, self.keys))
+        async with aclosing(self._scan()) as pages:
+            async for keys in pages:
+                yield self._wanted(distinct.fresh([key for key in keys if key.startswith(prefix)]))
+                if distinct.is_crowded:
+                    yield []
+                    yield self._wanted(await asyncio.to_thread(distinct.resolve, self.keys))
         yield []
         yield self._wanted(await asyncio.to_thread(distinct.resolve, self.keys))
 
-    async def _scan(self) -> AsyncIterator[list[bytes]]:
+    async def _scan(self) -> AsyncGenerator[list[bytes], None]:
         """Yield page after page; at full speed the next one is asked for before this one is looked at."""
         match = [b"MATCH", escape(self._request.prefix) + b"*"] if self._request.prefix else []
 
