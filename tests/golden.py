@@ -25,11 +25,11 @@ from tui.app import RedtopApp
 from tui.demo.fill import FROZEN_NOW
 from tui.engine.node import Phase
 from tui.engine.session import Session
-from tui.keyedits import ttl_question
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.keys import KeysPage
 from tui.screens.streams import StreamsPage
 from tui.settings import Settings
+from tui.words.keyedits import ttl_question
 
 GOLDEN = Path(__file__).parent / "golden"
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"

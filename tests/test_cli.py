@@ -128,7 +128,7 @@ class DemoDouble:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     looks = Looks()
-    for name, attribute in (("tui.app", "run"), ("tui.report", "print_report")):
+    for name, attribute in (("tui.app", "run"), ("tui.headless.report", "print_report")):
         module = types.ModuleType(name)
         setattr(module, attribute, getattr(looks, attribute))
         monkeypatch.setitem(sys.modules, name, module)
@@ -380,7 +380,7 @@ def script(body: str) -> list[str]:
 
 
 def test_a_closed_pipe_ends_it_quietly() -> None:
-    body = "module('tui.report', print_report=flood)\nfrom tui.cli import main\nsys.exit(main(['report']))"
+    body = "module('tui.headless.report', print_report=flood)\nfrom tui.cli import main\nsys.exit(main(['report']))"
     with subprocess.Popen(script(body), env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -391,7 +391,7 @@ def test_a_closed_pipe_ends_it_quietly() -> None:
 
 
 def test_ctrl_c_ends_it_quietly() -> None:
-    body = "module('tui.report', print_report=wait)\nfrom tui.cli import main\nsys.exit(main(['report']))"
+    body = "module('tui.headless.report', print_report=wait)\nfrom tui.cli import main\nsys.exit(main(['report']))"
     with subprocess.Popen(script(body), env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -403,7 +403,7 @@ def test_ctrl_c_ends_it_quietly() -> None:
 
 def test_output_that_is_not_utf_8_is_no_fault() -> None:
     body = (
-        "module('tui.report', print_report=lambda settings, stream: print('▲ µ', file=stream))\n"
+        "module('tui.headless.report', print_report=lambda settings, stream: print('▲ µ', file=stream))\n"
         "from tui.cli import main\nsys.exit(main(['report']))"
     )
     env = CLEAN | {"PYTHONIOENCODING": "ascii:strict"}
@@ -449,7 +449,8 @@ def test_a_terminal_that_cannot_draw_is_refused(term: str) -> None:
 
 
 def test_an_asked_password_is_not_shown() -> None:
-    body = "module('tui.report', print_report=ask)\nfrom tui.cli import main\nsys.exit(main(['--askpass', 'report']))"
+    main = "from tui.cli import main\nsys.exit(main(['--askpass', 'report']))"
+    body = f"module('tui.headless.report', print_report=ask)\n{main}"
     code, screen = in_terminal(body, {}, typed=f"{SECRET}\n".encode())
     assert code == 0
     assert "Password: " in screen

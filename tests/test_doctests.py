@@ -30,5 +30,5 @@ def test_the_examples_in_docstrings_are_true(file: Path) -> None:
 
 
 def test_there_are_examples_to_try() -> None:
-    assert examples_in(Path("tui/units.py"))
+    assert examples_in(Path("tui/words/units.py"))
     assert examples_in(Path("tui/engine/printable.py"))

@@ -25,7 +25,7 @@ DECODERS = {
     "tui/engine/purge/frames.py": "JSON of our own journals, checked, into typed values",
     "tui/engine/schema/pattern.py": "the delimiter of a schema file",
     "tui/engine/schema/source.py": "JSON of values and JWTs, in which a name is looked for: compared, shown masked",
-    "tui/purge_print.py": "what a person types",
+    "tui/headless/purge_print.py": "what a person types",
     "tui/engine/msgpackview.py": "a check that bytes are UTF-8, whose text is thrown away",
     "tui/engine/reading.py": "names of commands that redtop itself sends",
     "tui/engine/values.py": "digits, a hex view's ASCII column, and a check whose text is thrown away",

@@ -35,7 +35,7 @@ from tui.screens.streams import StreamsPage
 from tui.screens.tokens import TokensPage
 from tui.settings import READ_ONLY, Settings, SettingsError, schemas_of
 from tui.theme import DARK, LIGHT
-from tui.units import percent
+from tui.words.units import percent
 from widgets.lean import lean
 
 if TYPE_CHECKING:

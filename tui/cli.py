@@ -109,7 +109,7 @@ def report(context: click.Context, /, **_flags: object) -> int:
     """Take one look at a server and print it; needs no terminal."""
     settings = _settings(context)
     chosen = {name: True for name in ("exact", "as_json") if context.params[name]}
-    from tui.report import print_report
+    from tui.headless.report import print_report
 
     return print_report(settings, sys.stdout, **chosen)
 
@@ -127,7 +127,7 @@ def tail(context: click.Context, /, **_flags: object) -> int:
     """
     import time
 
-    from tui.tail_cli import TailWish, print_tail
+    from tui.headless.tail_cli import TailWish, print_tail
 
     flags = context.params
     wish = TailWish.of(flags["streams"], flags["group"], flags["place"], as_json=flags["as_json"], wall=time.time())
@@ -170,7 +170,7 @@ def purge(context: click.Context, /, **_flags: object) -> int:
     PREFIX is taken literally: * and ? mean themselves. Like KEY and GLOB it is written as redtop shows keys: \xNN is a
     byte, and \\ a backslash. Without a terminal nothing is removed unless --expect says how many keys the plan has.
     """
-    from tui.purge_cli import Wish, run_purge
+    from tui.headless.purge_cli import Wish, run_purge
 
     wish = Wish.of(context.params)
     return run_purge(_settings(context), wish)
@@ -187,7 +187,7 @@ def undo(context: click.Context, /, **_flags: object) -> int:
 
     JOURNAL is the id or the path of one; without it, the newest one of this database that is not undone yet.
     """
-    from tui.undo_cli import run_undo
+    from tui.headless.undo_cli import run_undo
 
     return run_undo(_settings(context), context.params)
 
@@ -197,7 +197,7 @@ def undo(context: click.Context, /, **_flags: object) -> int:
 @click.pass_context
 def journals(context: click.Context, /, **_flags: object) -> int:
     """List the journals of purges: what can be undone, how big and how old it is."""
-    from tui.undo_cli import print_journals
+    from tui.headless.undo_cli import print_journals
 
     return print_journals(sys.stdout, as_json=context.params["as_json"])
 
@@ -213,7 +213,7 @@ def revoke(context: click.Context, /, **_flags: object) -> int:
     --schema says how logins are stored. There is no undo; an audit log says who lost access when. An ACL user and the
     key of a client certificate (--user and --key of the connection) stand before the command here, or in a URL.
     """
-    from tui.revoke_cli import Wish, run_revoke
+    from tui.headless.revoke_cli import Wish, run_revoke
 
     settings = _settings(context)
     return run_revoke(settings, Wish.of(context.params))
@@ -235,7 +235,7 @@ def schema(context: click.Context, /) -> None:
 @click.pass_context
 def list_schemas(context: click.Context, /, **_flags: object) -> int:
     """List the schemas that have a name."""
-    from tui.schema_cli import print_list
+    from tui.headless.schema_cli import print_list
 
     return print_list(sys.stdout, as_json=context.params["as_json"])
 
@@ -245,7 +245,7 @@ def list_schemas(context: click.Context, /, **_flags: object) -> int:
 @click.pass_context
 def show_schema(context: click.Context, /, **_flags: object) -> int:
     """Print what a schema says of families, tokens and thresholds."""
-    from tui.schema_cli import print_schemas
+    from tui.headless.schema_cli import print_schemas
 
     return print_schemas(context.params["schemas"], sys.stdout)
 
@@ -264,7 +264,7 @@ def test_schema(context: click.Context, /, **_flags: object) -> int:
     settings = _settings(context)
     if not settings.schemas:
         raise click.UsageError("Say which schema to test: a NAME that `redtop schema list` shows, or a FILE.")
-    from tui.schema_cli import run_test
+    from tui.headless.schema_cli import run_test
 
     return run_test(settings, sys.stdout, exact=context.params["exact"], as_json=context.params["as_json"])
 
@@ -281,7 +281,7 @@ def _show_demo(settings: Settings, running: Demo) -> int:
 
 
 def _print_demo(settings: Settings, running: Demo) -> int:
-    from tui.report import print_report
+    from tui.headless.report import print_report
 
     with suppress(TimeoutError):  # a very large demo: report what is there by now
         running.wait_filled()

@@ -19,9 +19,9 @@ from tui.engine.elements import Element, piece
 from tui.engine.inspect import KeyFacts
 from tui.engine.rediscli import cli_command
 from tui.engine.values import decode
-from tui.factsheet import fact_lines, key_lines, ttl_text
 from tui.panes.inspector import InspectorPane
-from tui.valueview import element_lines, inline, text_lines
+from tui.words.factsheet import fact_lines, key_lines, ttl_text
+from tui.words.valueview import element_lines, inline, text_lines
 from widgets.drill import Drill
 
 FACTS = KeyFacts(

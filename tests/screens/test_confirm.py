@@ -11,8 +11,9 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from tui.screens.confirm import DEAF, ConfirmScreen, Field, Question, Verdict, typed
+from tui.screens.confirm import DEAF, ConfirmScreen
 from tui.theme import DARK
+from tui.words.question import Field, Question, Verdict, typed
 
 Asked = tuple[Pilot[None], ConfirmScreen, list[list[str] | None]]
 

@@ -53,6 +53,10 @@ class Deployment:
         """The database that is looked at."""
         return self.address.db
 
+    def node_of(self, key: bytes) -> Node:
+        """Return the node that holds a key, or would hold it."""
+        return self.nodes[0]
+
     @property
     def state(self) -> DeploymentState:
         """How the whole stands now."""

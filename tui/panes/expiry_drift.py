@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from tui.driftrows import columns, details, finding_row
 from tui.engine.findings import Findings, Known
 from tui.engine.session import Session
-from tui.expirywords import wrapped
 from tui.panes.base import Pane
-from tui.units import ago
+from tui.words.driftrows import columns, details, finding_row
+from tui.words.expirywords import wrapped
+from tui.words.units import ago
 from widgets.lines import Lines
 from widgets.table import Table
 

@@ -15,9 +15,9 @@ from tui.engine.findings import Findings
 from tui.engine.keyspace import Family
 from tui.engine.outlook import Outlook, Outlooks
 from tui.engine.session import Session
-from tui.expiryrows import ALL, ORDERS, ExpiryRows, columns, in_order
 from tui.panes.base import Pane
-from tui.units import ago, percent, plus_minus, size_plus_minus
+from tui.words.expiryrows import ALL, ORDERS, ExpiryRows, columns, in_order
+from tui.words.units import ago, percent, plus_minus, size_plus_minus
 from widgets.table import Table
 
 

@@ -9,8 +9,8 @@ from textual.content import Content
 
 from tui.engine.outlook import Outlook, Outlooks
 from tui.engine.session import Session
-from tui.expirywords import cliff_lines, filling_sentence, forecast_chart, horizon_lines, wrapped
 from tui.panes.base import Pane
+from tui.words.expirywords import cliff_lines, filling_sentence, forecast_chart, horizon_lines, wrapped
 from widgets.chart import TimeChart, legend
 from widgets.lines import Lines
 

@@ -15,7 +15,7 @@ from tui.engine.findings import Findings
 from tui.engine.keyspace import Soon
 from tui.engine.printable import printable
 from tui.panes.base import Pane
-from tui.units import duration
+from tui.words.units import duration
 from widgets.table import Column, Row, Table
 
 KEY_MOST = 300

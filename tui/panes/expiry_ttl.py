@@ -10,9 +10,9 @@ from textual.content import Content
 
 from tui.engine.outlook import Outlook, Outlooks
 from tui.engine.session import Session
-from tui.expirywords import ttl_bars
 from tui.panes.base import Pane
-from tui.units import percent, plus_minus, size_plus_minus
+from tui.words.expirywords import ttl_bars
+from tui.words.units import percent, plus_minus, size_plus_minus
 from widgets.histogram import Histogram
 from widgets.lines import Lines
 

@@ -9,7 +9,7 @@ from tui.engine.node import Phase
 from tui.engine.session import Session
 from tui.engine.status import Status, StatusWatch
 from tui.panes.base import Pane
-from tui.units import count, duration, percent
+from tui.words.units import count, duration, percent
 from widgets.lines import Lines
 
 _LAMPS = {

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from tui.engine.vitals import Pulse, Vitals
 from tui.panes.base import Pane
 from tui.panes.timespan import span_of
-from tui.units import duration, percent, rate
+from tui.words.units import duration, percent, rate
 from widgets.chart import ChartData, Series, TimeChart
 
 

@@ -17,10 +17,10 @@ from tui.engine.needle import needle_of
 from tui.engine.pages import Pages
 from tui.engine.session import Session
 from tui.engine.values import Decoded, decode
-from tui.factsheet import became, fact_lines, key_lines, rule_lines, with_first_idle
 from tui.panes.base import Pane
-from tui.units import count
-from tui.valueview import ElementRows, columns_of, element_lines, element_text, label_of, name_width, text_lines
+from tui.words.factsheet import became, fact_lines, key_lines, rule_lines, with_first_idle
+from tui.words.units import count
+from tui.words.valueview import ElementRows, columns_of, element_lines, element_text, label_of, name_width, text_lines
 from widgets.drill import Drill
 from widgets.lines import Lines
 from widgets.reader import Reader

@@ -16,9 +16,9 @@ from tui.engine.keylist import KeyList, Listing
 from tui.engine.keylist import Row as Facts
 from tui.engine.printable import printable
 from tui.engine.session import Session
-from tui.keyrows import COLUMNS, KeyRows, Matches, row_of
 from tui.panes.base import Pane
-from tui.units import count, percent
+from tui.words.keyrows import COLUMNS, KeyRows, Matches, row_of
+from tui.words.units import count, percent
 from widgets.table import Row, Table
 
 SETTLE = 0.03

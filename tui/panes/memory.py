@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.panes.base import Pane
 from tui.panes.timespan import span_of
-from tui.units import duration, percent, size
+from tui.words.units import duration, percent, size
 from widgets.chart import ChartData, Limit, Series, TimeChart
 
 

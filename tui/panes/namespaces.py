@@ -16,9 +16,9 @@ from tui.engine.keyspace import Family, Keyspace
 from tui.engine.namespaces import ORDERS, Branch, Path, path_of, tree
 from tui.engine.session import Session
 from tui.engine.survey import Survey
-from tui.familyrows import ESTIMATED, EXACT, FamilyRows, Meaning, columns, meanings
 from tui.panes.base import Pane
-from tui.units import ago, count, percent
+from tui.words.familyrows import ESTIMATED, EXACT, FamilyRows, Meaning, columns, meanings
+from tui.words.units import ago, count, percent
 from widgets.table import Table
 
 OPEN_FROM = 0.1

@@ -15,8 +15,8 @@ from tui.engine.session import Session
 from tui.engine.streams import Group, Stream, StreamList, Streams
 from tui.engine.tail import Entry, Tail, TailSnapshot
 from tui.panes.base import Pane
-from tui.streamrows import COLOURS, moment
-from tui.units import count, percent, rate
+from tui.words.streamrows import COLOURS, moment
+from tui.words.units import count, percent, rate
 from widgets.table import Column, Row, Table
 from widgets.tail import Tail as TailView
 

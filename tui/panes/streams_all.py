@@ -16,8 +16,8 @@ from tui.engine.session import Session
 from tui.engine.streams_board import Board, StreamBoard
 from tui.engine.streams_trouble import Level
 from tui.panes.base import Pane
-from tui.streamrows import STREAM_COLUMNS, STYLES, stream_row
-from tui.units import count, percent
+from tui.words.streamrows import STREAM_COLUMNS, STYLES, stream_row
+from tui.words.units import count, percent
 from widgets.table import Table
 
 

@@ -19,7 +19,7 @@ from tui.engine.streams_entry import read_entry
 from tui.engine.streams_look import Pending
 from tui.engine.streams_trouble import Thresholds, Trouble
 from tui.panes.base import Pane
-from tui.streamrows import (
+from tui.words.streamrows import (
     CONSUMER_COLUMNS,
     GROUP_COLUMNS,
     PENDING_COLUMNS,
@@ -29,8 +29,8 @@ from tui.streamrows import (
     pending_row,
     trouble_line,
 )
-from tui.taillines import entry_lines
-from tui.units import count
+from tui.words.taillines import entry_lines
+from tui.words.units import count
 from widgets.drill import Drill
 from widgets.lines import Lines
 from widgets.table import Row, Table

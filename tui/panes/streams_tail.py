@@ -22,10 +22,10 @@ from tui.engine.tail_filter import parse_filter
 from tui.engine.tail_live import LiveTail, LiveTailing
 from tui.engine.tail_window import Line
 from tui.panes.base import Pane
-from tui.streamrows import COLOURS, moment
-from tui.taillines import Layout, entry_lines
-from tui.units import count, rate
-from tui.valueview import element_text
+from tui.words.streamrows import COLOURS, moment
+from tui.words.taillines import Layout, entry_lines
+from tui.words.units import count, rate
+from tui.words.valueview import element_text
 from widgets.log import Log
 from widgets.reader import Reader
 

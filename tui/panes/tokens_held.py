@@ -11,8 +11,8 @@ from textual.content import Content
 from tui.engine.revoke.board import Board, Principal, TokenBoard
 from tui.engine.session import Session
 from tui.panes.base import Pane
-from tui.tokenrows import HELD_COLUMNS, Head, Item, held_rows, items_of, key_of, user_text
-from tui.units import count
+from tui.words.tokenrows import HELD_COLUMNS, Head, Item, held_rows, items_of, key_of, user_text
+from tui.words.units import count
 from widgets.table import Table
 
 if TYPE_CHECKING:

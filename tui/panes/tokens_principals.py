@@ -14,8 +14,8 @@ from textual.message import Message
 from tui.engine.revoke.board import Board, Principal, TokenBoard
 from tui.engine.session import Session
 from tui.panes.base import Pane
-from tui.tokenrows import ORDERS, PRINCIPAL_COLUMNS, ordered, principal_rows
-from tui.units import count, percent
+from tui.words.tokenrows import ORDERS, PRINCIPAL_COLUMNS, ordered, principal_rows
+from tui.words.units import count, percent
 from widgets.table import Table
 
 SUGGESTED = 5

@@ -9,7 +9,7 @@ from tui.engine.expiring import Expiries, Expiring
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.printable import printable
 from tui.panes.base import Pane
-from tui.units import count, duration, percent
+from tui.words.units import count, duration, percent
 from widgets.histogram import Bar, Histogram
 from widgets.lines import Lines
 

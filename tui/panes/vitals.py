@@ -10,7 +10,7 @@ from textual.content import Content
 
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.panes.base import Pane
-from tui.units import count, percent, rate, size
+from tui.words.units import count, percent, rate, size
 from widgets.lines import Lines
 from widgets.spark import spark
 

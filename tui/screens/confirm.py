@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from textual import events, on
@@ -14,6 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from tui.words.question import Field, Question
+
 DEAF = 0.3
 """Seconds in which a new dialog takes no input: a key meant for what stood there before must not answer it."""
 
@@ -21,49 +22,6 @@ AROUND = 6
 """Rows of border, blank lines and answers."""
 PER_FIELD = 4
 """Rows of a field with its label and what is said of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is to be said of a text that a person has typed."""
-
-    good: bool
-    sentence: str = ""
-    """What the text means, or what is wrong with it; safe text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A text to type before the answer can be yes."""
-
-    label: str
-    check: Callable[[str], Verdict]
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """All that a dialog shows, fixed when it opens: nothing behind it can change what is answered."""
-
-    title: str
-    lines: Sequence[Content]
-    verb: str
-    """What the other button does: `Delete`, `Rename`."""
-    fields: Sequence[Field] = ()
-    dangerous: bool = True
-    """Whether something is taken away."""
-
-
-def typed(expected: str, label: str) -> Field:
-    """Ask for exactly this text; blanks around it do not count."""
-
-    def check(text: str) -> Verdict:
-        if text.strip() == expected.strip():
-            return Verdict(good=True)
-        started = bool(text) and not expected.startswith(text)
-        return Verdict(good=False, sentence="that is something else" if started else "")
-
-    return Field(label, check)
 
 
 class ConfirmScreen(ModalScreen[list[str] | None]):

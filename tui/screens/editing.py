@@ -10,8 +10,9 @@ from textual.app import App
 from tui.engine.edit import Edit, apply
 from tui.engine.inspect import KeyFacts, Missing, look
 from tui.engine.session import Session
-from tui.keyedits import done_sentence
-from tui.screens.confirm import ConfirmScreen, Question
+from tui.screens.confirm import ConfirmScreen
+from tui.words.keyedits import done_sentence
+from tui.words.question import Question
 
 Ask = Callable[[KeyFacts, float], Question]
 Made = Callable[[KeyFacts, str], Edit]

@@ -13,7 +13,6 @@ from tui.engine.findings import Findings
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.namespaces import path_of
 from tui.engine.survey import Survey
-from tui.keyedits import set_ttl, ttl_question
 from tui.panes.expiry_drift import ExpiryDriftPane
 from tui.panes.expiry_families import ExpiryFamiliesPane
 from tui.panes.expiry_forecast import ExpiryForecastPane
@@ -22,6 +21,7 @@ from tui.panes.expiry_ttl import ExpiryTtlPane
 from tui.panes.namespaces import NamespacesPane
 from tui.screens.base import PaneScreen
 from tui.screens.editing import edit_key
+from tui.words.keyedits import set_ttl, ttl_question
 
 if TYPE_CHECKING:
     from tui.engine.schema.model import Family as Meant

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.engine.purge.journals import Entry, State
-from tui.purge_words import entry_words
+from tui.words.purge_words import entry_words
 from widgets.table import Column, Row, Table
 
 COLUMNS = (

@@ -13,12 +13,12 @@ from textual.widgets import Input
 from tui.engine.edit import Rename
 from tui.engine.printable import parse_printable, printable
 from tui.engine.rediscli import cli_command
-from tui.keyedits import rename, rename_question, set_ttl, ttl_question
 from tui.panes.inspector import InspectorPane
 from tui.panes.keylist import KeyListPane
 from tui.panes.namespaces import NamespacesPane
 from tui.screens.base import PaneScreen
 from tui.screens.editing import Ask, Made, edit_key
+from tui.words.keyedits import rename, rename_question, set_ttl, ttl_question
 
 DEBOUNCE = 0.15
 """Seconds a cursor must rest before what it points to is looked at: a held arrow key passes many."""

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from tui.units import percent
+from tui.words.units import percent
 from widgets.spark import bar
 
 BAR = 56

@@ -23,7 +23,9 @@ from tui.engine.purge.plan import Plan, Preview, plan
 from tui.engine.purge.request import Big, Request
 from tui.engine.purge.undo import UndoProgress, UndoReceipt, undo
 from tui.purge_rules import PurgeRules
-from tui.purge_words import (
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.progress import ProgressScreen, Stage, Work
+from tui.words.purge_words import (
     Line,
     Tone,
     confirmation,
@@ -38,8 +40,7 @@ from tui.purge_words import (
     undo_receipt_lines,
     what,
 )
-from tui.screens.confirm import ConfirmScreen, Field, Question, Verdict, typed
-from tui.screens.progress import ProgressScreen, Stage, Work
+from tui.words.question import Field, Question, Verdict, typed
 
 SHARE = 0.25
 """Largest fraction of the server's time for a purge: a person waits for it, and three quarters stay with the others."""

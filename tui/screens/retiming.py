@@ -19,8 +19,12 @@ from tui.engine.retime.undo import undo
 from tui.engine.retime.wish import How, Wish, request_of
 from tui.engine.session import Session
 from tui.purge_rules import PurgeRules
-from tui.purge_words import preview_lines
-from tui.retime_words import (
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.progress import ProgressScreen, Stage, Work
+from tui.screens.purge import SHARE, export, styled
+from tui.words.purge_words import preview_lines
+from tui.words.question import Field, Question, typed
+from tui.words.retime_words import (
     SPREAD,
     about,
     entry_lines,
@@ -35,10 +39,7 @@ from tui.retime_words import (
     undo_receipt_lines,
     wish_of,
 )
-from tui.screens.confirm import ConfirmScreen, Field, Question, typed
-from tui.screens.progress import ProgressScreen, Stage, Work
-from tui.screens.purge import SHARE, export, styled
-from tui.units import percent
+from tui.words.units import percent
 
 if TYPE_CHECKING:
     from tui.engine.schema.model import Family as Meant

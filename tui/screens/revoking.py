@@ -16,11 +16,12 @@ from tui.engine.revoke.execute import execute
 from tui.engine.revoke.plan import Plan, Preview, plan
 from tui.engine.revoke.wanted import Wanted
 from tui.engine.session import Session
-from tui.revoke_words import confirmation, plan_lines, preview_lines, progress_lines, receipt_lines, what
-from tui.screens.confirm import ConfirmScreen, Question, typed
+from tui.screens.confirm import ConfirmScreen
 from tui.screens.progress import ProgressScreen, Stage, Work
 from tui.screens.purge import SHARE, export, styled
 from tui.settings import Settings
+from tui.words.question import Question, typed
+from tui.words.revoke_words import confirmation, plan_lines, preview_lines, progress_lines, receipt_lines, what
 
 
 class Revoking:

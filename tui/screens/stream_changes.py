@@ -23,8 +23,9 @@ from tui.engine.stream_acts.plan import (
 from tui.engine.stream_acts.run import carry_out, take_back
 from tui.engine.streams_drill import Consumers, Gone, Inside, look_at_consumers, look_inside
 from tui.engine.streams_look import Pending
-from tui.screens.confirm import ConfirmScreen, Question
-from tui.streamedits import (
+from tui.screens.confirm import ConfirmScreen
+from tui.words.question import Question
+from tui.words.streamedits import (
     add_question,
     claim_question,
     confirm_question,
@@ -35,7 +36,7 @@ from tui.streamedits import (
     set_id_question,
     trim_question,
 )
-from tui.units import parse_duration
+from tui.words.units import parse_duration
 
 Found = Act | Gone | Failure
 

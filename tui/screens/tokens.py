@@ -19,8 +19,9 @@ from tui.engine.revoke.wanted import Wanted
 from tui.panes.tokens_held import HeldPane
 from tui.panes.tokens_principals import PrincipalsPane
 from tui.screens.base import PaneScreen
-from tui.screens.confirm import ConfirmScreen, Field, Question, Verdict
-from tui.units import percent
+from tui.screens.confirm import ConfirmScreen
+from tui.words.question import Field, Question, Verdict
+from tui.words.units import percent
 
 if TYPE_CHECKING:
     from tui.engine.schema.model import Family

@@ -1,0 +1,274 @@
+"""`redtop purge`: plan, show, ask, remove, account; the same engine as the dashboard's, without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Self
+
+import click
+
+from tui.engine.failure import Failure
+from tui.engine.node import Node
+from tui.engine.printable import parse_printable
+from tui.engine.purge.account import Progress, Receipt
+from tui.engine.purge.execute import execute
+from tui.engine.purge.journals import State, journals, prune
+from tui.engine.purge.plan import Plan, Preview, plan
+from tui.engine.purge.request import Big, Request, Target
+from tui.headless.on_server import Ended, Stop, run_on_server, share_of, unless_stopped
+from tui.headless.purge_json import Document, of_plan, of_purge, write
+from tui.headless.purge_print import answer, complain, is_terminal, print_lines, somebody_there
+from tui.headless.purge_progress import progress
+from tui.options import FINE, NOT_ALL, REFUSED
+from tui.purge_rules import PurgeRules, rules
+from tui.settings import Settings
+from tui.words.purge_words import Line, confirmation, entry_words, plan_lines, receipt_lines
+from tui.words.units import count, rate
+
+_BIG = {str(big).replace(" ", "-"): big for big in Big}
+"""Choices of `--big`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for."""
+
+    prefix: bytes
+    exclude: tuple[bytes, ...] = ()
+    exclude_keys: frozenset[bytes] = frozenset()
+    all_keys: bool = False
+    undo: bool = True
+    undo_secrets: bool = False
+    big: Big | None = None
+    """None when nothing is said about big keys: a person is asked, a script leaves them."""
+    rate: float | None = None
+    """Keys per second."""
+    expect: int | None = None
+    dry_run: bool = False
+    as_json: bool = False
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Self:
+        """Read the command line.
+
+        Raises:
+            click.UsageError: with a sentence, when it makes no sense.
+        """
+        words, all_keys = params["prefix"], params["all_keys"]
+        if len(words) > 1:
+            raise click.UsageError("One PREFIX at a time: quote what the shell would take apart or fill in.")
+        prefix = _parsed("PREFIX", words[0]) if words else b""
+        if not prefix and not all_keys:
+            raise click.UsageError("Say which PREFIX. An empty one means every key: only --all-keys does that.")
+        if prefix and all_keys:
+            raise click.UsageError("--all-keys and a PREFIX are two different wishes: leave one of them out.")
+        return cls(
+            prefix=prefix,
+            exclude=tuple(_parsed("--exclude", text) for text in params["exclude"]),
+            exclude_keys=frozenset(_parsed("--exclude-key", text) for text in params["exclude_key"]),
+            all_keys=all_keys,
+            undo=not params["no_undo"],
+            big=None if params["big"] is None else _BIG[params["big"]],
+            **{name: params[name] for name in ("undo_secrets", "rate", "expect", "dry_run", "as_json")},
+        )
+
+    def request(self, rules: PurgeRules) -> Request:
+        """Ask the engine for it, within what the settings allow."""
+        return Request(
+            prefix=self.prefix,
+            exclude=self.exclude,
+            exclude_keys=self.exclude_keys,
+            protected=rules.protected,
+            all_keys=self.all_keys,
+            undo=self.undo,
+            secrets=rules.secrets,
+            undo_secrets=self.undo_secrets,
+        )
+
+
+def run_purge(settings: Settings, wish: Wish) -> int:
+    """Purge as the command line says, and return the exit code.
+
+    Raises:
+        SettingsError: with one sentence, when config.toml is wrong.
+    """
+    if wish.expect is None and not wish.dry_run and not somebody_there():
+        complain(
+            "without a terminal a purge needs --expect N, the number of keys it must find (--dry-run tells it); "
+            "nothing was removed"
+        )
+        return REFUSED
+    return run_on_server(settings, _Purge(settings, wish, rules(settings)).run)
+
+
+class _NotConfirmed(Exception):  # noqa: N818 - a person who thinks better of it makes no error
+    """Something else was typed than what was asked for."""
+
+
+class _Purge:
+    """One purge from its plan to its receipt."""
+
+    def __init__(self, settings: Settings, wish: Wish, rules: PurgeRules) -> None:
+        self._wish = wish
+        self._rules = rules
+        self._share = share_of(settings)
+        self._delimiter = None if settings.delimiter is None else settings.delimiter.encode()
+        self._asks = wish.expect is None and not wish.dry_run
+        self._aside = self._asks and (wish.as_json or not is_terminal(sys.stdout))
+        """Whether the person who is asked reads the plan on stderr."""
+
+    async def run(self, node: Node, stop: Stop) -> int:
+        """Do all of it; raises `Ended` as `run_on_server` wants."""
+        if self._asks:
+            await self._tell_interrupted(Target.of(node))
+        made = await unless_stopped(stop, self._plan(node))
+        try:
+            if self._aside or not self._wish.as_json:
+                print_lines(plan_lines(made), sys.stderr if self._aside else sys.stdout)
+            return await self._decide(node, made, stop)
+        finally:
+            made.close()
+
+    async def _tell_interrupted(self, here: Target) -> None:
+        """Name purges of this database that were interrupted: they can be undone or finished."""
+        for entry in await asyncio.to_thread(journals, self._rules.journal_folder):
+            if entry.state is State.INTERRUPTED and entry.target is not None and here.is_at(entry.target):
+                age, _, purged, *_ = entry_words(entry, time.time())
+                complain(
+                    f"the purge of {purged} {age} was interrupted: `redtop undo {entry.id}` brings its keys back, "
+                    f"`redtop undo --finish {entry.id}` lets them go"
+                )
+
+    async def _plan(self, node: Node) -> Plan:
+        request = self._wish.request(self._rules)
+        with progress("ctrl-c: leave") as show:
+            async with aclosing(plan(node, request, share=self._share, delimiter=self._delimiter)) as source:
+                async for seen in source:
+                    match seen:
+                        case Plan():
+                            return seen
+                        case Failure():
+                            raise Ended.by(seen)
+                        case Preview(found=found, failure=failure):
+                            show(failure.sentence if failure else f"{count(found.keys)} keys found", seen.share)
+        raise AssertionError("a plan ends with a plan or a failure")
+
+    async def _decide(self, node: Node, made: Plan, stop: Stop) -> int:
+        keys, expect = len(made.keys), self._wish.expect
+        if expect is not None and expect != keys:
+            return self._refuse(made, f"the plan has {keys:,} keys and --expect says {expect:,}; nothing was removed")
+        if self._wish.dry_run or not keys:
+            self._write(of_plan(made, self._wish.big or Big.LEAVE, dry_run=self._wish.dry_run))
+            if not keys and not self._wish.as_json:
+                print_lines([_why_nothing(made)], sys.stdout)
+            return FINE
+        big = self._wish.big or Big.LEAVE
+        if self._asks:
+            try:
+                big = await unless_stopped(stop, self._confirm(made))
+            except _NotConfirmed:
+                return self._refuse(made, "that is not what was asked for; nothing was removed")
+        return self._account(made, await self._execute(node, made, big, stop), stop)
+
+    async def _confirm(self, made: Plan) -> Big:
+        """Let the person type what a purge wants typed; returns what becomes of big keys.
+
+        Raises:
+            _NotConfirmed: something else was typed.
+        """
+        big = self._wish.big
+        if made.found.big_keys and made.request.undo and big is None:
+            big = _BIG.get(await answer(f"Big keys: {', '.join(_BIG)}?"))
+            if big is None:
+                raise _NotConfirmed
+        for question, expected in confirmation(made, self._rules.profile if self._rules.production else None):
+            if await answer(question) != expected:
+                raise _NotConfirmed
+        return big or Big.LEAVE
+
+    async def _execute(self, node: Node, made: Plan, big: Big, stop: Stop) -> Receipt:
+        rules, rate = self._rules, self._wish.rate
+        old = await asyncio.to_thread(
+            prune,
+            rules.journal_folder,
+            most_bytes=rules.journal_bytes - made.journal_bytes(big),
+            most_age=rules.journal_age_s,
+            now=node.clock.wall(),
+        )
+        if old and is_terminal(sys.stderr):
+            complain(f"{len(old)} of the old journals had to go: [purge] in config.toml says how many are kept")
+        work = execute(
+            node,
+            made,
+            rules.journal_folder,
+            big=big,
+            share=self._share,
+            rate=rate,
+            limit=rules.journal_bytes,
+            stop=stop,
+        )
+        return await receipt_of(work)
+
+    def _account(self, made: Plan, receipt: Receipt, stop: Stop) -> int:
+        if self._wish.as_json:
+            self._write(of_purge(made, receipt))
+        else:
+            if not self._aside:
+                sys.stdout.write("\n")
+            print_lines(receipt_lines(receipt), sys.stdout)
+        return code_of(receipt, stop)
+
+    def _refuse(self, made: Plan, sentence: str) -> int:
+        self._write(of_plan(made, self._wish.big or Big.LEAVE, dry_run=self._wish.dry_run, error=sentence))
+        complain(sentence)
+        return REFUSED
+
+    def _write(self, document: Document) -> None:
+        if self._wish.as_json:
+            write(document, sys.stdout)
+
+
+async def receipt_of(work: AsyncGenerator[Progress | Receipt, None]) -> Receipt:
+    """Follow a purge with a bar until its receipt is there."""
+    with progress("ctrl-c: stop") as show:
+        async with aclosing(work):
+            async for seen in work:
+                if isinstance(seen, Receipt):
+                    return seen
+                show(_progress_words(seen), seen.done / seen.planned if seen.planned else 1.0)
+    raise AssertionError("a purge ends with a receipt")
+
+
+def code_of(receipt: Receipt, stop: Stop) -> int:
+    """Return the exit code that says whether all of it is gone."""
+    counts = receipt.counts
+    if receipt.cancelled:
+        return stop.code
+    left = counts.changed + counts.failed + counts.skipped + counts.unknown
+    return NOT_ALL if left or receipt.failure is not None else FINE
+
+
+def _progress_words(seen: Progress) -> str:
+    if seen.waiting is not None:
+        return seen.waiting.sentence
+    counts = seen.counts
+    others = ((counts.changed, "changed"), (counts.skipped, "skipped"), (counts.failed, "failed"))
+    named = "".join(f", {count(number)} {name}" for number, name in others if number)
+    return f"{count(seen.remaining)} left{named}, {rate(seen.keys_per_s)}"
+
+
+def _why_nothing(made: Plan) -> Line:
+    hint = " (a prefix is taken literally: no * is needed)" if made.request.prefix.endswith(b"*") else ""
+    return (("there is nothing to remove", "strong"), (hint, "muted"))
+
+
+def _parsed(option: str, text: str) -> bytes:
+    try:
+        return parse_printable(text)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {error}.") from None

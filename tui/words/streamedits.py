@@ -1,0 +1,219 @@
+"""What a person is asked before a stream or a group is changed, and told afterwards: plain values in, texts out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from tui.engine.needle import needle_of
+from tui.engine.printable import printable
+from tui.engine.stream_acts.base import Act, by_consumer
+from tui.engine.stream_acts.entries import DeleteEntries, Trim
+from tui.engine.stream_acts.groups import DeleteConsumer, DeleteGroup
+from tui.engine.stream_acts.pending import Acknowledge, Claim
+from tui.engine.stream_acts.run import Receipt
+from tui.engine.streams_ids import Id, parse_place
+from tui.engine.streams_look import Pending
+from tui.words.question import Field, Question, Verdict, typed
+from tui.words.units import duration, parse_duration
+
+SHOWN = 5
+"""Entries, consumers and groups that a preview names; the rest is counted."""
+KEEPS_MOST = 10**12
+"""More entries than any server holds."""
+
+
+def confirm_question(act: Act) -> Question:
+    """Ask whether to do exactly this."""
+    lines = [Content(f"{act.sentence[:1].upper()}{act.sentence[1:]}."), Content("")]
+    lines += [Content.styled(line, "$foreground-muted") for line in _details(act)]
+    lines += [Content(""), _way_back(act)]
+    return Question(_title(act), lines, _verb(act), _typed(act), dangerous=not isinstance(act, Claim))
+
+
+def claim_question(group: bytes, held: int, names: Sequence[bytes]) -> Question:
+    """Ask to whom pending entries go, and which."""
+    people = ", ".join(printable(name) for name in names[:SHOWN])
+    return Question(
+        "Give entries to another consumer",
+        [Content(f"{held:,} entries of group {printable(group)} are pending here."), Content(f"Consumers: {people}")],
+        "Preview",
+        [
+            Field("To consumer (a new name makes one):", _judge_name),
+            Field("Only entries idle for at least (10m, 1h, 0s):", _judge_span, value="10m"),
+        ],
+        dangerous=False,
+    )
+
+
+def trim_question(key: bytes, length: int, wall: float) -> Question:
+    """Ask what of a stream is kept."""
+    return Question(
+        "Trim",
+        [Content(f"{printable(key)} has {length:,} entries.")],
+        "Preview",
+        [Field("Keep the newest (1000), or from a time or an id on (-7d, 06:31, 1712345678901-0):",
+               lambda text: _judge_keep(text, wall))],
+        dangerous=False,
+    )  # fmt: skip
+
+
+def set_id_question(group: bytes, delivered: bytes, wall: float) -> Question:
+    """Ask where a group goes on."""
+    return Question(
+        "Move a group",
+        [Content(f"Group {printable(group)} has been given all up to {printable(delivered)}.")],
+        "Preview",
+        [Field("Go on after (an id, a time, 0 for the beginning, $ for the newest):",
+               lambda text: _judge_place(text, wall))],
+        dangerous=False,
+    )  # fmt: skip
+
+
+def add_question(key: bytes) -> Question:
+    """Ask for an entry's fields."""
+    return Question(
+        "Add an entry",
+        [Content(f"To {printable(key)}, for development. \\xNN is a byte, \\\\ a backslash.")],
+        "Preview",
+        [Field("Fields (as in type=hello from=redtop):", _judge_fields)],
+        dangerous=False,
+    )
+
+
+def keep_of(text: str, wall: float) -> tuple[int | None, Id | None]:
+    """Read what is kept: so many entries, or those from an id on.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    plain = text.strip().replace(",", "")
+    if plain.isdigit() and int(plain) < KEEPS_MOST:
+        return int(plain), None
+    return None, parse_place(text, wall)
+
+
+def place_of(text: str, wall: float) -> Id | None:
+    """Read where a group goes on; None is the newest entry.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    return None if text.strip() == "$" else parse_place(text, wall)
+
+
+def fields_of(text: str) -> list[tuple[bytes, bytes]]:
+    r"""Read `name=value name=value`; a blank that belongs to a value is written \x20.
+
+    >>> fields_of(r"a=1 b=two\x20words")
+    [(b'a', b'1'), (b'b', b'two words')]
+    """
+    pairs = [word.partition("=") for word in text.split()]
+    if not pairs or not all(name and equals for name, equals, _ in pairs):
+        raise ValueError("write name=value name=value")
+    return [(needle_of(name), needle_of(value)) for name, _, value in pairs]
+
+
+def done_sentence(receipt: Receipt) -> str:
+    """Say what became of an act."""
+    act = receipt.act
+    if receipt.failure is not None:
+        known = "what became of it is unknown: look at it" if receipt.unknown else f"{receipt.done:,} done before that"
+        return f"{receipt.failure.sentence}; {known}"
+    if act.planned == 1:
+        return "done" if receipt.done else "nothing was changed: somebody else was faster"
+    left = f", {receipt.left:,} left: somebody else was faster" if receipt.left else ""
+    return f"{receipt.done:,} of {act.planned:,} done{left}"
+
+
+def _details(act: Act) -> list[str]:
+    match act:
+        case Acknowledge() | Claim():
+            return [*_pending(act.entries), *(f"from {printable(name)}: {n:,}" for name, n in _few(act.entries))]
+        case DeleteConsumer():
+            return _pending(act.entries)
+        case DeleteGroup():
+            return [f"consumer {printable(name)}: {number:,} pending" for name, number in _few(act.entries)]
+        case DeleteEntries():
+            return [printable(entry_id) for entry_id in act.ids[:SHOWN]]
+        case Trim():
+            return ["what was added since this look stays", "pending entries of groups lose their content"]
+        case _:
+            return []
+
+
+def _pending(entries: Sequence[Pending]) -> list[str]:
+    lines = [
+        f"{printable(one.id)}  idle {duration(int(one.idle))}, delivered {one.deliveries}x" for one in entries[:SHOWN]
+    ]
+    return [*lines, f"and {len(entries) - SHOWN:,} more"] if len(entries) > SHOWN else lines
+
+
+def _few(entries: Sequence[Pending]) -> list[tuple[bytes, int]]:
+    return by_consumer(entries)[:SHOWN]
+
+
+def _way_back(act: Act) -> Content:
+    if act.NO_WAY_BACK:
+        return Content.styled(f"{act.NO_WAY_BACK[:1].upper()}{act.NO_WAY_BACK[1:]}.", "bold $text-warning")
+    if isinstance(act, DeleteConsumer | DeleteGroup) and not act.undo():
+        return Content.styled("This cannot be undone: more is pending than could be listed.", "bold $text-warning")
+    return Content.styled("u takes it back, as long as this page is open.", "$text-success")
+
+
+def _title(act: Act) -> str:
+    return _verb(act)
+
+
+def _verb(act: Act) -> str:
+    names = {"Claim": "Give", "DeleteEntries": "Delete", "DeleteConsumer": "Delete consumer"}
+    names |= {"DeleteGroup": "Delete group", "SetId": "Move group", "AddEntry": "Add"}
+    kind = type(act).__name__
+    return names.get(kind, kind)
+
+
+def _typed(act: Act) -> Sequence[Field]:
+    """What takes much with it has to be named."""
+    match act:
+        case DeleteGroup():
+            return [typed(printable(act.group), "Type the group's name:")]
+        case Trim():
+            return [typed(printable(act.key), "Type the stream's name:")]
+        case _:
+            return ()
+
+
+def _judge_name(text: str) -> Verdict:
+    return Verdict(good=bool(text.strip()))
+
+
+def _judge_span(text: str) -> Verdict:
+    try:
+        return Verdict(good=parse_duration(text) >= 0)
+    except ValueError as error:
+        return Verdict(good=False, sentence=str(error))
+
+
+def _judge_keep(text: str, wall: float) -> Verdict:
+    try:
+        keep, _ = keep_of(text, wall)
+    except ValueError as error:
+        return Verdict(good=False, sentence=str(error) if text.strip() else "")
+    return Verdict(good=True, sentence="" if keep is None else f"the newest {keep:,} entries stay")
+
+
+def _judge_place(text: str, wall: float) -> Verdict:
+    try:
+        place_of(text, wall)
+    except ValueError as error:
+        return Verdict(good=False, sentence=str(error) if text.strip() else "")
+    return Verdict(good=True)
+
+
+def _judge_fields(text: str) -> Verdict:
+    try:
+        fields = fields_of(text)
+    except ValueError as error:
+        return Verdict(good=False, sentence=str(error) if text.strip() else "")
+    return Verdict(good=True, sentence=f"{len(fields)} {'field' if len(fields) == 1 else 'fields'}")

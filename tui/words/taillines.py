@@ -1,0 +1,142 @@
+"""Lines of a live tail: fields one after the other, or in columns; JSON folded into one line and coloured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from textual.content import Content
+
+from tui.engine.elements import Element, Piece
+from tui.engine.printable import printable
+from tui.engine.tail_window import Line
+from tui.engine.values import decode
+from tui.words.streamrows import moment
+from tui.words.units import count
+from tui.words.valueview import COLOURS as VALUE_COLOURS
+from tui.words.valueview import inline, label_of, text_lines
+from widgets.reader import TextLine
+
+LINE_MOST = 400
+"""Bytes of an entry that are drawn: more than the widest terminal shows."""
+NAME_MOST = 20
+"""Cells for a stream's name; the entry is what people read."""
+LOOKED_AT = 200
+"""Lines that say which columns there are: the newest ones."""
+MOST_COLUMNS = 12
+WIDEST = 24
+"""Cells of a column that is not the last."""
+MUTED = "$foreground-muted"
+
+
+class Layout:
+    """How lines are laid out; grows with what comes, so that columns stay where they are."""
+
+    def __init__(self) -> None:
+        self.columns = False
+        """Whether fields stand in columns."""
+        self._name_width = 0
+        self._widths: dict[bytes, int] = {}
+
+    def learn(self, sources: Sequence[bytes], lines: Sequence[Line]) -> None:
+        """Make room for these streams and (in columns) for the fields of the newest lines."""
+        several = len(sources) > 1
+        self._name_width = min(NAME_MOST, max((len(printable(key)) for key in sources), default=0)) if several else 0
+        if not self.columns:
+            return
+        newest = lines[-LOOKED_AT:]
+        names = Counter(name for line in newest for name in line.values[::2] if line.id)
+        for name, _ in names.most_common(MOST_COLUMNS - min(MOST_COLUMNS, len(self._widths))):
+            self._widths.setdefault(name, min(WIDEST, len(printable(name))))
+        for line in newest:
+            for name, value in line.fields:
+                if name in self._widths:
+                    self._widths[name] = min(WIDEST, max(self._widths[name], len(value)))
+
+    def forget(self) -> None:
+        """Other streams: other columns."""
+        self._widths.clear()
+
+    @property
+    def head(self) -> Content | None:
+        """The titles of the columns; None without columns."""
+        if not self.columns or not self._widths:
+            return None
+        titles = ["time".ljust(12), *([_fit("stream", self._name_width)] if self._name_width else [])]
+        return Content(" ".join([*titles, *(_fit(printable(name), width) for name, width in self._widths.items())]))
+
+    def draw(self, line: Line, colours: Mapping[bytes, str]) -> Content:
+        """One line."""
+        name = _fit(printable(line.source), self._name_width)
+        colour = colours.get(line.source, "")
+        if not line.id:
+            skipped = "some" if line.skipped is None else count(line.skipped)
+            return Content.styled(f"{'':12} {name} {skipped} left out: faster than this machine reads", "$text-warning")
+        lead: list[str | tuple[str, str]] = [(moment(line.id), MUTED), " "]
+        if name:
+            lead += [(name, colour), " "]
+        if len(line.values) % 2:
+            return Content.assemble(*lead, _value(line.values[0], LINE_MOST))
+        if self.columns and not self._widths.keys().isdisjoint(line.values[::2]):
+            return Content.assemble(*lead, *self._cells(line))
+        return Content.assemble(*lead, *_pairs(line))
+
+    def _cells(self, line: Line) -> Iterator[Content | str]:
+        fields = dict(reversed(line.fields))
+        last = len(self._widths) - 1
+        for at, (name, width) in enumerate(self._widths.items()):
+            value = fields.pop(name, None)
+            if at == last and value is not None:
+                yield _value(value, LINE_MOST)
+            else:
+                yield _fit("" if value is None else printable(value[:WIDEST]), width)
+            yield " "
+        if fields:
+            yield Content.styled(f"+{len(fields)}", MUTED)
+
+
+def entry_lines(element: Element, width: int) -> list[TextLine]:
+    """An entry in full: short values beside their names, the others laid out below them."""
+    room = min(NAME_MOST, max((len(printable(name.data)) for name, _ in element.fields), default=0))
+    lines: list[TextLine] = []
+    for name, value in element.fields:
+        decoded = decode(value.data, not value.is_cut, total=value.size)
+        told = text_lines(decoded, width)
+        title = (f"{printable(name.data):<{room}}  ", VALUE_COLOURS["key"])
+        note = (f"  {decoded.note}" if decoded.note else "", MUTED)
+        if len(told) <= 1 and decoded.kind != "json":
+            lines.append([title, *(told[0] if told else [("(empty)", MUTED)]), note])
+        else:
+            lines.append([title, (label_of(decoded), MUTED), note])
+            lines += [[("  ", ""), *line] for line in told]
+    return lines
+
+
+def _pairs(line: Line) -> Iterator[Content | tuple[str, str] | str]:
+    room = LINE_MOST
+    for name, value in islice(line.fields, LINE_MOST):
+        yield f"{printable(name[:room])}=", MUTED
+        yield _value(value, room)
+        yield " "
+        room -= len(name) + len(value)
+        if room <= 0:
+            return
+
+
+def _value(value: bytes, room: int) -> Content:
+    """A value in one line; JSON is folded and coloured."""
+    if value[:1] in {b"{", b"["}:
+        return inline(Piece(value[:room], len(value)))
+    return Content(printable(value[:room]))
+
+
+def _fit(text: str, width: int) -> str:
+    """Text in exactly so many cells, as long as its characters are one cell wide.
+
+    >>> _fit("events:workflow", 8), _fit("log", 5), _fit("log", 0)
+    ('events:…', 'log  ', '')
+    """
+    if not width:
+        return ""
+    return f"{text[: width - 1]}…" if len(text) > width else f"{text:<{width}}"
