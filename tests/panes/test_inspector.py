@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 import zlib
@@ -156,16 +157,18 @@ async def test_huge_values_open_as_fast_as_small_ones(server: Server) -> None:
     server.ask_all([("SET", "small", "x"), ("SADD", "few", "x")])
     server.ask("SETRANGE", "huge", 400 << 20, "x")
     server.ask("EVAL", "for i=1,500000 do redis.call('SADD', 'many', i) end", 0)
-    took: dict[str, float] = {}
+    took = dict.fromkeys(("small", "huge", "few", "many"), math.inf)
     async with looking(server.port, (160, 48)) as look:
         await look.until_shown("● live", "100% seen")
-        for key in ("small", "huge", "few", "many", "small", "huge", "few", "many"):
-            started = time.perf_counter()
-            pane = await inspected(look, key)
-            took[key] = time.perf_counter() - started
-            assert pane.key == key.encode()
-        assert took["huge"] < took["small"] + 0.4
-        assert took["many"] < took["few"] + 0.4
+        for _ in range(6):  # the best of some: other tests run beside this one
+            for key in took:
+                started = time.perf_counter()
+                pane = await inspected(look, key)
+                took[key] = min(took[key], time.perf_counter() - started)
+                assert pane.key == key.encode()
+            if as_fast := took["huge"] < took["small"] + 0.2 and took["many"] < took["few"] + 0.2:
+                break
+        assert as_fast, took
 
 
 async def test_paging_through_a_huge_string_goes_on(valkey: Server) -> None:
