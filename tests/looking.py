@@ -72,7 +72,7 @@ class Looking:
         """Press keys one after the other."""
         await self.pilot.press(*keys)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 10) -> float:
+    async def until(self, condition: Callable[[], object], seconds: float = 20) -> float:
         """Poll until the condition holds; returns how long that took (seconds), or fails with what is on screen."""
         started = time.monotonic()
         while not condition():
@@ -80,7 +80,7 @@ class Looking:
             await asyncio.sleep(0.005)
         return time.monotonic() - started
 
-    async def until_shown(self, *texts: str, seconds: float = 10) -> float:
+    async def until_shown(self, *texts: str, seconds: float = 20) -> float:
         """Poll until all these texts are on screen."""
         return await self.until(lambda: all(text in self.text for text in texts), seconds)
 

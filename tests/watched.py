@@ -71,7 +71,7 @@ class Watched:
         # Composed, because pyte cannot join Hangul letters to a syllable, as terminals do.
         self._stream.feed(unicodedata.normalize("NFC", self._decode(known)))
 
-    def until(self, condition: Callable[[], object], seconds: float = 15) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 25) -> None:
         """Look until the condition holds."""
         deadline = time.monotonic() + seconds
         while True:
@@ -92,7 +92,7 @@ class Watched:
     def leave(self) -> int:
         """Press q, and return the exit code when the program has ended."""
         self.press("q")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while self.terminal.process.poll() is None:
             self.look()
             assert time.monotonic() < deadline, f"redtop goes on:\n{self.text}"

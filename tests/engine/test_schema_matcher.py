@@ -148,9 +148,9 @@ def test_a_key_takes_about_a_microsecond() -> None:
 
 @pytest.mark.parametrize("key", [b"req:" + b"1:" * 50_000, b"route:unique:" + b":" * 100_000, b"oauth:" * 40_000])
 def test_a_nasty_key_takes_no_longer_than_its_length(key: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     ALL.all_of(key)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_a_schema_with_another_delimiter(tmp_path: Path) -> None:

@@ -137,10 +137,10 @@ def test_a_nasty_key_takes_no_longer_than_its_length(key: bytes) -> None:
         Pattern("r:{path}:{n}", where={"path": FORMS["rest"]}),
         Pattern("r:{a}:{b}:{c}:{d}:{e}"),
     )
-    started = time.perf_counter()
+    started = time.process_time()
     for pattern in patterns:
         pattern.fits(key)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 # --- where names are found

@@ -113,7 +113,7 @@ async def test_many_pending_entries_and_a_long_stream_open_as_fast_as_few(
             assert isinstance(await look_inside(deployment, key), Inside)
             assert isinstance(await PendingPages(deployment, key, b"g").next(50), tuple)
         took[key] = time.perf_counter() - began
-    assert took[b"big"] < 3 * took[b"small"] + 0.1
+    assert took[b"big"] < 3 * took[b"small"] + 0.5
 
 
 async def test_what_is_gone_says_so(server: Server, open_session: Open, until: Until) -> None:

@@ -198,9 +198,9 @@ def test_damaged_gzip_shows_what_came_before_the_damage() -> None:
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
 def test_a_decompression_bomb_is_opened_a_little(pack: Any) -> None:
     bomb = pack(b"\0" * 100_000_000)
-    started = time.perf_counter()
+    started = time.process_time()
     decoded = decode(bomb)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert f"first {MOST_BYTES // 1024} KB of what is inside" in (decoded.note or "")
     nested = decode(gzip.compress(pack(bomb)))
     assert len(nested.lines) < 10

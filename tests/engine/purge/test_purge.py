@@ -340,7 +340,7 @@ async def test_a_rate_is_kept(valkey: Server, live: Live, folder: Path) -> None:
     started = time.monotonic()
     receipt = await executed(node, found, folder, rate=1000)
     assert receipt.counts.removed == 1000
-    assert 0.7 < time.monotonic() - started < 2
+    assert 0.7 < time.monotonic() - started < 6
 
 
 async def test_an_abandoned_purge_leaves_an_interrupted_journal_that_undo_takes(
