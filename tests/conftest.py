@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import Cluster, Sentinels
 from tests.servers import GENERATIONS, HOST, Server
 from tui.engine.address import Address
 from tui.engine.session import Options, Session
@@ -37,6 +38,20 @@ def valkey() -> Iterator[Server]:
 
 
 @pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """An empty cluster of three primaries (Valkey 9.1)."""
+    with Cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def sentinels() -> Iterator[Sentinels]:
+    """A primary and a replica, guarded by three sentinels (Valkey 9.1)."""
+    with Sentinels() as running:
+        yield running
+
+
+@pytest.fixture
 async def open_session() -> AsyncIterator[Open]:
     """Run sessions on servers until the test ends: `open_session(server, interval=0.05, scan_share=1.0)`."""
     tasks: list[asyncio.Task[None]] = []
@@ -56,10 +71,10 @@ async def open_session() -> AsyncIterator[Open]:
 
 @pytest.fixture
 def until() -> Until:
-    """Poll a condition inside the event loop until it holds; fail after ten seconds."""
+    """Poll a condition inside the event loop until it holds; fail after twenty seconds."""
 
     async def poll(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not condition():  # noqa: ASYNC110 - any condition, so there is no event to wait for
                 await asyncio.sleep(0.005)
 

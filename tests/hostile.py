@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+
 from tests.servers import Server
 
 MARK = b"pwn"
@@ -67,6 +70,79 @@ CORPUS: dict[str, bytes] = {
     "blank": b"  pwn  ",
 }
 """Payloads by what they try."""
+
+
+MEGABYTE = b"\x1b]52;c;cHdu\x07[@click=app.quit]pwn\r\n" * 29_000
+"""A name that is as long as names get."""
+
+_CODES = (
+    (0x00, 0x20), (0x7F, 0xA1), (0xAD, 0xAE), (0x0300, 0x0370), (0x0591, 0x05F5), (0x0600, 0x0606), (0x061C, 0x061D),
+    (0x1100, 0x1200), (0x180B, 0x180F), (0x200B, 0x2010), (0x2028, 0x2030), (0x2060, 0x2070), (0x20D0, 0x20F1),
+    (0x2E80, 0x2FE0), (0x3000, 0x3100), (0xAC00, 0xAC80), (0xE000, 0xE010), (0xFE00, 0xFE10), (0xFEFF, 0xFF00),
+    (0xFFF9, 0x10000), (0x1D159, 0x1D183), (0x1F1E6, 0x1F200), (0x1F300, 0x1F700), (0xE0000, 0xE0080),
+    (0xE0100, 0xE01F0), (0x10FFF0, 0x110000), (0x20, 0x7F), (0x0900, 0x0E00), (0x1F900, 0x1FB00),
+)  # fmt: skip
+"""Ranges of characters that obey, hide, join, or that terminals disagree about; and some harmless ones."""
+
+_PIECES = (
+    *(
+        b"\x1b[",
+        b"\x1b]",
+        b"\x1bP",
+        b"\x1b\\",
+        b"\x9b",
+        b"\x9d",
+        b"\x9c",
+        b"\x07",
+        b"\r",
+        b"\n",
+        b"\t",
+        b"\x00",
+        b"\x1b",
+    ),
+    *(
+        b"[@click=app.quit]",
+        b"[@click='app.bell']",
+        b"[/]",
+        b"[b]",
+        b"]",
+        b"[",
+        b"\\[",
+        b"\\",
+        b"$text",
+        b"{int}",
+        b"%s",
+    ),
+    *(b"2J", b"0;", b"52;c;", b"31m", b"H", b"?1049l", b"6n", b"\xc3", b"\xff", b"\xe2\x80", b"\xed\xa0\x80", b"\\x1b"),
+)
+"""What hostile strings are put together from, beside characters and bytes by chance."""
+
+
+def storm(number: int, seed: int = 7) -> list[bytes]:
+    """So many different hostile strings: the corpus, then others made by chance from its parts, up to 60 bytes each.
+
+    Each begins with its number in five digits and a full stop, so that none can be overlooked on a screen.
+    """
+    chance = random.Random(seed)
+    payloads = [*list(CORPUS.values())[:number], *(_mixed(chance) for _ in range(number - len(CORPUS)))]
+    return [b"%05d." % place + payload for place, payload in enumerate(payloads)]
+
+
+def _mixed(chance: random.Random) -> bytes:
+    made = b"".join(part for _ in range(chance.randrange(1, 9)) for part in _part(chance))
+    return MARK * chance.randrange(2) + made[:60]
+
+
+def _part(chance: random.Random) -> Iterator[bytes]:
+    match chance.randrange(4):
+        case 0:
+            yield chance.choice(_PIECES)
+        case 1:
+            yield chance.randbytes(chance.randrange(1, 5))
+        case 2:
+            yield chr(chance.randrange(*chance.choice(_CODES))).encode("utf-8", "surrogatepass")
+        case _:
+            yield MARK
 
 
 def plant(server: Server, payload: bytes, number: int) -> None:

@@ -32,6 +32,7 @@ class Proxy:
         """Seconds that bytes are under way, in each direction."""
         self._broken = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.StreamWriter] = set()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -42,13 +43,17 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
-        for task in self._tasks:
-            task.cancel()
+        self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def stall(self) -> None:
         """Swallow everything from now on, closing nothing: all connections become half-open for ever."""
         self._broken = True
+
+    def cut(self) -> None:
+        """End all connections; more may come."""
+        for writer in self._open:
+            writer.transport.abort()
 
     def heal(self) -> None:
         """Serve connections that come from now on."""
@@ -59,12 +64,14 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._open.add(writer)
         try:
             await self._serve(reader, writer)
         except* OSError:
             pass
         finally:
             writer.transport.abort()
+            self._open.discard(writer)
             self._tasks.discard(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,6 +111,8 @@ class Fault(StrEnum):
     """The same in the middle of the reply."""
     HALF_OPEN = "half-open"
     """Nothing arrives any more, and nobody is told."""
+    GARBAGE = "garbage"
+    """Something that is no Redis answers in its place."""
     TRICKLE = "trickle"
     """Replies come a few bytes at a time."""
     LATENCY = "latency"
@@ -113,8 +122,10 @@ class Fault(StrEnum):
 class FaultyProxy(Proxy):
     """Asks `fault` about every piece of request what is to happen to it; None means nothing bad."""
 
-    def __init__(self, target: int, fault: Callable[[bytes], Fault | None]) -> None:
-        super().__init__(target)
+    def __init__(
+        self, target: int, fault: Callable[[bytes], Fault | None], *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(target, tls=tls)
         self.faults: Counter[Fault] = Counter()
         self._fault = fault
         self._refusing = 0
@@ -153,6 +164,8 @@ class FaultyProxy(Proxy):
         while data := await source.read(WHOLE):
             if Fault.LOSE_REPLY in doomed:
                 raise ConnectionResetError
+            if Fault.GARBAGE in doomed:
+                data = b"\x00\xffHTTP/1.1 400 Bad Request\r\n\r\n"
             if Fault.CUT in doomed:
                 sink.write(data[: len(data) // 2])
                 await sink.drain()

@@ -67,9 +67,9 @@ class Server:
         raise AssertionError("the server did not start on any port")
 
     def _launch(self) -> bool:
-        command = [self._program, "--port", str(self.port), "--bind", HOST, "--save", "", "--dir", self._folder]
+        command = map(str, [self._program, *self._options()])
         self._process = subprocess.Popen(
-            [*map(str, command), *self._arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, *self._arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 10
         while True:
@@ -83,6 +83,14 @@ class Server:
                     self._fixed = True
                     return True
             time.sleep(0.005)
+
+    def _options(self) -> list[object]:
+        return ["--port", self.port, "--bind", HOST, "--save", "", "--dir", self._folder]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and not killed."""
+        return self._process is not None
 
     def kill(self) -> None:
         """End at once, as a crash does."""

@@ -20,15 +20,17 @@ from tui.demo.wire import Command
 from tui.engine.address import Address
 from tui.engine.deployment import DeploymentState
 from tui.engine.elements import Page
+from tui.engine.entries import Entries
 from tui.engine.expiring import Expiries, Expiring
 from tui.engine.failure import Failure, Kind
 from tui.engine.footprint import Cost
 from tui.engine.info import Identity
 from tui.engine.inspect import KeyFacts
-from tui.engine.keylist import Entries, Listing, Row
+from tui.engine.keylist import Listing, Row
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import Keyspace
 from tui.engine.node import NodeState, Phase
+from tui.engine.schema.model import Schema
 from tui.engine.session import Options, Session
 from tui.engine.status import Status, StatusWatch
 from tui.engine.streams import Group, Stream, StreamList, Streams
@@ -67,8 +69,8 @@ class StillClock:
 class StillSession(Session):
     """Shows what is published by hand."""
 
-    def __init__(self) -> None:
-        super().__init__(Address("127.0.0.1", 7379), Options(), StillClock())
+    def __init__(self, schemas: tuple[Schema, ...] = ()) -> None:
+        super().__init__(Address("127.0.0.1", 7379), Options(schemas=schemas), StillClock())
 
     async def run(self) -> None:
         await asyncio.get_running_loop().create_future()

@@ -202,6 +202,7 @@ def test_all_connection_options_arrive(looks: Looks, tmp_path: Path) -> None:
     args = ["-h", "cache", "-p", "7000", "-a", "pw", "--user", "ops", "-n", "2", "--sni", "name", "--insecure"]
     args += ["--read-only", "--interval", "2"]
     args += ["--cacert", str(file), "--cert", str(file), "--key", str(file), "--scan-share", "10"]
+    args += ["--ssh", "me@bastion", "--sentinel", "mymaster", "--replica"]
     args += ["--schema", "arketic", "--schema", "faultmaven", "--delimiter", "/", "--theme", "light", "--tls"]
     assert cli.main(args) == 0
     settings, tls = looks.settings, looks.address.tls
@@ -209,6 +210,7 @@ def test_all_connection_options_arrive(looks: Looks, tmp_path: Path) -> None:
     assert tls is not None
     assert (looks.address.host, looks.address.port, looks.address.db) == ("cache", 7000, 2)
     assert (looks.address.username, looks.address.password) == ("ops", "pw")
+    assert (looks.address.ssh, looks.address.sentinel, looks.address.replica) == ("me@bastion", "mymaster", True)
     assert (tls.ca_file, tls.cert_file, tls.key_file) == (str(file),) * 3
     assert (tls.server_name, tls.insecure) == ("name", True)
     assert (settings.read_only, settings.interval, settings.scan_share) == (True, 2.0, 0.1)
@@ -218,6 +220,34 @@ def test_all_connection_options_arrive(looks: Looks, tmp_path: Path) -> None:
 def test_without_options_it_is_the_dashboard_of_localhost(looks: Looks) -> None:
     assert cli.main([]) == 0
     assert (looks.what, looks.settings, looks.demo) == ("dashboard", Settings(), None)
+
+
+def test_a_password_comes_from_a_file_and_the_later_source_wins(looks: Looks, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    file.chmod(0o600)
+    for args in (["--passfile", str(file), "report"], ["-a", "other", "report", "--passfile", str(file)]):
+        assert cli.main(args) == 0
+        assert looks.address.password == SECRET
+    assert cli.main(["--passfile", str(file), "report", "-a", "other"]) == 0
+    assert looks.address.password == "other"
+    assert "--passfile both give a password" in refused("--passfile", str(file), "-a", SECRET, "report")
+
+
+def test_what_is_less_safe_than_it_could_be_is_said_beside_the_report(
+    looks: Looks, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    file.chmod(0o644)
+    assert cli.main(["report", "--insecure", "--passfile", str(file)]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "others can read it" in told.err
+    assert "TLS is not verified" in told.err
+    assert SECRET not in told.err
+    assert cli.main(["--insecure"]) == 0
+    assert capsys.readouterr().err == "", "the dashboard says it itself"
 
 
 def test_the_environment_counts(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:

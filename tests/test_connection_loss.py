@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +14,6 @@ from textual.widgets import Button, Input
 from benchmarks.terminal import Terminal
 from tests.looking import Looking, looking
 from tests.servers import HOST, Server, free_port
-from tui.demo.wire import Wire
 from tui.engine.vitals import Sample
 from tui.panes.memory import MemoryPane
 from tui.panes.namespaces import NamespacesPane
@@ -67,20 +65,6 @@ async def test_nonsense_typed_on_the_first_screen_is_answered_with_a_sentence() 
         assert asks(look)
 
 
-async def test_a_wrong_password_is_tried_once_and_then_asked_for() -> None:
-    with Server("valkey-9.1", "--requirepass", "right") as locked:
-        async with looking(locked.port, password="wrong") as look:
-            await look.until(lambda: asks(look))
-            await look.until_shown("does not accept the password", "redtop waits for you")
-            await look.until(lambda: look.app.focused is look.app.screen.query_one("#password"))
-            await look.until(lambda: "deployment" not in {task.get_name() for task in asyncio.all_tasks()})
-            assert refusals(locked) == 1, "and nobody is left who could try again"
-            assert "wrong" not in look.text
-            await look.press(*"right", "enter")
-            await look.until(lambda: not asks(look) and "● live" in look.text)
-            assert refusals(locked) == 1
-
-
 async def test_a_server_that_wants_a_password_is_asked_for_one() -> None:
     with Server("redis-6.2", "--requirepass", "right") as locked:
         async with looking(locked.port) as look:
@@ -127,29 +111,10 @@ async def test_a_dead_server_is_a_state_and_its_return_is_noticed(server: Server
         assert None in {sample.used for sample in history(look)}, "the time without a server is a gap"
 
 
-async def test_a_frozen_server_is_called_silent_within_1500_ms(valkey: Server) -> None:
-    async with looking(valkey.port) as look:
-        await look.until_shown("● live", "100% seen")
-        valkey.freeze()
-        try:
-            assert await look.until(lambda: "no answer" in look.header) < 1.5
-            await look.until(lambda: look.page.has_class("-stale"))
-        finally:
-            valkey.thaw()
-        assert await look.until(lambda: "● live" in look.header) < 1
-
-
 def history(look: Looking) -> Sequence[Sample]:
     """The samples that the memory pane shows."""
     snapshot = look.pane(MemoryPane).snapshot
     return snapshot.history if snapshot else ()
-
-
-def refusals(server: Server) -> int:
-    """How many logins the server has refused."""
-    with Wire(HOST, server.port) as wire:
-        told = wire.ask([("AUTH", "right"), ("INFO", "errorstats")])[1].decode()
-    return int(told.partition("errorstat_WRONGPASS:count=")[2].split()[0])
 
 
 def servers_below() -> set[int]:

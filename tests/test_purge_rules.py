@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.test_settings import write
+from tui.fields import SettingsError
 from tui.purge_rules import DAY, PurgeRules, rules
-from tui.settings import Settings, SettingsError, resolve
+from tui.settings import Settings, resolve
 
 
 @pytest.fixture

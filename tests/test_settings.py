@@ -9,7 +9,8 @@ from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from tui.engine.address import Address, Tls, parse_url
-from tui.settings import DEFAULT_SCAN_SHARE, FLAGS, Settings, SettingsError, resolve
+from tui.fields import FLAGS, SettingsError
+from tui.settings import DEFAULT_SCAN_SHARE, Settings, resolve
 
 SECRET = "s3cr3t-Wort"
 NOWHERE = Path("nowhere")
@@ -266,6 +267,7 @@ def test_options_that_contradict_each_other_are_named(tmp_path: Path) -> None:
     assert "-h/--host and -s/--socket" in complaint({"host": "h", "socket": "/s"})
     assert "Unix socket" in complaint({"tls": True, "socket": "/s"})
     (tmp_path / "k.pem").touch()
+    assert "Sentinel, not a Unix socket" in complaint({"sentinel": "m", "socket": "/s"})
     assert "--key needs --cert" in complaint({"key": str(tmp_path / "k.pem")})
 
 
@@ -295,6 +297,10 @@ def test_options_that_contradict_each_other_are_named(tmp_path: Path) -> None:
         ("cacert", "no/such/file", "no file that exists"),
         ("theme", "pink", "dark or light"),
         ("schemas", ("",), "must not be empty"),
+        ("ssh", "-oProxyCommand=x", "[user@]host"),
+        ("ssh", "two words", "[user@]host"),
+        ("password_file", "no/such/file", "cannot be read"),
+        ("sentinel", "", "must not be empty"),
     ],
 )
 def test_a_bad_value_gets_a_sentence_that_names_its_option(name: str, value: object, hint: str) -> None:
@@ -323,13 +329,18 @@ def test_addresses_are_accepted_with_and_without_brackets() -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("[profiles.p]\nhots = 'x'", ("config.toml", "[profiles.p]", "unknown field `hots`")),
+        ("[profiles.p]\nhots = 'x'", ("config.toml", "[profiles.p]", "unknown field `hots`", "mean `host`")),
+        ("[profiles.p]\ncolor = 'red'", ("config.toml", "[profiles.p]", "unknown field `color`", "mean `colour`")),
+        ("[profiles.p]\ncolour = 'pink'", ("config.toml", "[profiles.p]", "`colour`", "red, orange")),
+        ("[profiles.p]\nssh = '-oProxyCommand=x'", ("config.toml", "[profiles.p]", "`ssh`", "[user@]host")),
+        ("[profiles.p]\nsentinel = ''", ("config.toml", "[profiles.p]", "`sentinel`", "empty")),
+        ("[profiles.p]\nsocket = 's'\nsentinel = 'm'", ("--sentinel", "Unix socket")),
         ("[profiles.p]\nport = '6379'", ("config.toml", "[profiles.p]", "`port`", "expected `int")),
         ("[profiles.p]\nread_only = 1", ("config.toml", "[profiles.p]", "`read_only`", "`bool")),
         ("[profiles.p]\npassword = 12345", ("config.toml", "[profiles.p]", "`password`")),
         ("[profiles.p]\nschemas = 'x'", ("config.toml", "[profiles.p]", "`schemas`", "array")),
         ("[profiles.p]\nschemas = [1]", ("config.toml", "[profiles.p]", "`schemas[0]`")),
-        (f"[profiles.p]\ntheme = '{SECRET}'", ("[profiles.p]", "`theme`", "`dark` or `light`")),
+        (f"[profiles.p]\ntheme = '{SECRET}'", ("[profiles.p]", "`theme`", "dark or light")),
         ("[profiles.p]\nport = 70000", ("config.toml", "[profiles.p]", "`port`", "65535")),
         ("[profiles.p]\ninterval = 0.01", ("config.toml", "[profiles.p]", "`interval`")),
         ("[profiles.p]\nscan_share = 0", ("config.toml", "[profiles.p]", "`scan_share`")),
@@ -400,3 +411,96 @@ def test_settings_show_no_password_and_cannot_be_changed() -> None:
     assert SECRET not in f"{settings} {settings.address} {settings.address.label}"
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.interval = 2.0  # type: ignore[misc]
+
+
+# --- passwords from files, and what a person should know
+
+
+def test_a_password_file_gives_its_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\nsecond line\n")
+    file.chmod(0o600)
+    settings = resolve({"password_file": str(file)}, {"REDIS_PASSWORD": "weaker"}, NOWHERE)
+    assert settings.address.password == SECRET
+    assert settings.notices == ()
+    assert "both give a password" in complaint({"password_file": str(file), "password": SECRET})
+    file.write_text("\n")
+    assert "first line" in complaint({"password_file": str(file)})
+    file.write_bytes(b"\xff")
+    assert "not UTF-8" in complaint({"password_file": str(file)})
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o600, False), (0o640, True), (0o604, True), (0o400, False)])
+def test_a_password_that_others_can_read_is_told(tmp_path: Path, mode: int, told: bool) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    file.chmod(mode)
+    write(tmp_path, '[profiles.p]\npassword_file = "secret"')
+    for settings in (
+        resolve({"password_file": str(file)}, {}, NOWHERE),
+        resolve({"profile": "p"}, {}, tmp_path),
+    ):
+        assert any(str(file) in notice and "others can read it" in notice for notice in settings.notices) == told
+        assert SECRET not in "".join(settings.notices)
+    assert resolve({"profile": "p", "password": "x"}, {}, tmp_path).notices == (), "then the file does not matter"
+
+
+def test_a_password_inside_the_profiles_is_told_when_others_can_read_them(tmp_path: Path) -> None:
+    write(tmp_path, f'[profiles.p]\npassword = "{SECRET}"\n[profiles.q]\nhost = "h"').joinpath("config.toml").chmod(
+        0o644
+    )
+    assert len(resolve({"profile": "p"}, {}, tmp_path).notices) == 1
+    assert resolve({"profile": "q"}, {}, tmp_path).notices == ()
+    (tmp_path / "config.toml").chmod(0o600)
+    assert resolve({"profile": "p"}, {}, tmp_path).notices == ()
+
+
+def test_insecure_says_what_it_gives_up() -> None:
+    (notice,) = resolve({"insecure": True, "host": "prod"}, {}, NOWHERE).notices
+    assert "not verified" in notice
+    assert "prod:6379" in notice
+    assert resolve({"tls": True}, {}, NOWHERE).notices == ()
+
+
+def test_a_lone_name_in_a_url_is_the_user_when_the_password_stands_beside_it(tmp_path: Path) -> None:
+    def login(flags: dict[str, object], environ: dict[str, str] | None = None) -> tuple[str | None, str | None]:
+        address = resolve(flags, environ or {}, tmp_path).address
+        return address.username, address.password
+
+    url = "redis://app@h"
+    assert login({"url": url}) == (None, "app"), "as in redis-cli"
+    assert login({"url": url, "password": SECRET}) == ("app", SECRET)
+    assert login({"url": "redis://:pw@h", "password": SECRET}) == (None, SECRET)
+    assert login({"url": "redis://u:pw@h", "password": SECRET}) == ("u", SECRET)
+    write(tmp_path, f'[profiles.p]\nurl = "{url}"\npassword_env = "MINE"')
+    assert login({"profile": "p"}, {"MINE": SECRET}) == ("app", SECRET)
+
+
+# --- the way there
+
+
+def test_ssh_sentinel_and_replica_reach_the_address(tmp_path: Path) -> None:
+    flags = {"host": "s1", "sentinel": "mymaster", "replica": True, "ssh": "me@bastion"}
+    address = resolve(flags, {"REDTOP_SENTINEL_PASSWORD": SECRET}, NOWHERE).address
+    assert (address.sentinel, address.replica, address.ssh, address.port) == ("mymaster", True, "me@bastion", 26379)
+    assert address.sentinel_password == SECRET
+    assert SECRET not in repr(address)
+    text = f"""
+    [profiles.p]
+    host = "s1"
+    port = 26380
+    ssh = "bastion"
+    sentinel = "mymaster"
+    sentinel_password = "{SECRET}"
+    replica = true
+    """
+    address = resolve({"profile": "p"}, {}, write(tmp_path, text)).address
+    assert (address.sentinel, address.replica, address.ssh, address.port) == ("mymaster", True, "bastion", 26380)
+    assert address.sentinel_password == SECRET
+
+
+def test_the_way_to_one_server_is_no_way_to_another(tmp_path: Path) -> None:
+    write(
+        tmp_path, f'[profiles.p]\nhost = "a"\nssh = "b"\nsentinel = "m"\nsentinel_password = "{SECRET}"\nreplica = true'
+    )
+    assert resolve({"profile": "p", "host": "other"}, {}, tmp_path).address == Address("other")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pyte
+from wcwidth import wcwidth
 
 from benchmarks.terminal import Terminal
 
@@ -32,6 +33,23 @@ def sequences(raw: bytes) -> set[bytes]:
     return set(SEQUENCE.findall(raw)) | set(re.findall(rb"\x1b.{,9}", SEQUENCE.sub(b"", raw), re.DOTALL))
 
 
+_NOT_DRAWN = re.compile("[\u0300-\u1dff\ua66f-\ud7fb\ufb1e-\ufe2f\U00010000-\U0001ffff]")
+"""Where marks and joining letters are found; looking at all others would take too long."""
+
+
+def as_drawn(text: str) -> str:
+    """Return text as pyte can draw it.
+
+    It is composed, because pyte cannot join Hangul letters to a syllable, as terminals do, and without what joins
+    the cell before but has no combining class: there pyte loses the rest of the line.
+    """
+    return text if text.isascii() else _NOT_DRAWN.sub(_drawn, unicodedata.normalize("NFC", text))
+
+
+def _drawn(found: re.Match[str]) -> str:
+    return found[0] if unicodedata.combining(found[0]) or wcwidth(found[0]) else ""
+
+
 class Watched:
     """The terminal, all bytes written so far, and the screen."""
 
@@ -45,8 +63,10 @@ class Watched:
 
     @property
     def lines(self) -> list[str]:
-        """The text on screen."""
-        return list(self.screen.display)
+        """The text on screen; pyte's own `display` loses marks on wide characters."""
+        columns = range(self.screen.columns)
+        rows = (self.screen.buffer[y] for y in range(self.screen.lines))
+        return ["".join(row[x].data for x in columns) for row in rows]
 
     @property
     def text(self) -> str:
@@ -68,8 +88,7 @@ class Watched:
         chunk = bytes(self.raw[self._fed : whole])
         self._fed = whole
         known = SEQUENCE.sub(lambda found: found[0] if PYTE_KNOWS.fullmatch(found[0]) else b"", chunk)
-        # Composed, because pyte cannot join Hangul letters to a syllable, as terminals do.
-        self._stream.feed(unicodedata.normalize("NFC", self._decode(known)))
+        self._stream.feed(as_drawn(self._decode(known)))
 
     def until(self, condition: Callable[[], object], seconds: float = 25) -> None:
         """Look until the condition holds."""

@@ -16,24 +16,23 @@ from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from tui.engine.node import Phase
 from tui.engine.printable import is_safe, scrub
-from tui.engine.session import Options, Session
-from tui.engine.status import Status, StatusWatch
+from tui.engine.session import Session
 from tui.fault import record_fault
 from tui.hangup import on_signals, terminal_gone
 from tui.keyboard import read_any_bytes
 from tui.screens.base import PaneScreen
 from tui.screens.book import Book, number_keys
-from tui.screens.changes import Changes
 from tui.screens.connect import ConnectScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.expiry import ExpiryPage
 from tui.screens.help import HelpScreen
 from tui.screens.keys import KeysPage
+from tui.screens.server import ServerPage
 from tui.screens.streams import StreamsPage
 from tui.screens.tokens import TokensPage
-from tui.settings import READ_ONLY, Settings, SettingsError, schemas_of
+from tui.screens.visits import Visits
+from tui.settings import Settings
 from tui.theme import DARK, LIGHT
 from tui.words.units import percent
 from widgets.lean import lean
@@ -41,7 +40,7 @@ from widgets.lean import lean
 if TYPE_CHECKING:
     from tui.demo import Demo
 
-PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage, StreamsPage, ExpiryPage, TokensPage)
+PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage, StreamsPage, ExpiryPage, TokensPage, ServerPage)
 """All pages, by their number keys."""
 
 
@@ -75,7 +74,8 @@ class RedtopApp(App[int]):
                 tooltip="Survey: take more of the server"),
         Binding("less_than_sign", "share('less')", "Survey slower", show=False, id="app.share_less",
                 tooltip="Survey: take less of the server"),
-        Binding("u", "undo", "Undo", show=False, id="app.undo", tooltip="Bring back what a purge removed"),
+        Binding("u", "undo", "Undo", show=False, id="app.undo", tooltip="Take back a purge or a change of TTLs"),
+        Binding("o", "places", "Elsewhere", show=False, id="app.places", tooltip="Go to another server or database"),
         Binding("ctrl+t", "switch_theme", "Theme", show=False, id="app.theme", tooltip="Change between dark and light"),
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Explain the focus, and all keys"),
         Binding("ctrl+p", "command_palette", "Palette", id="app.palette", tooltip="Search all commands"),
@@ -84,14 +84,18 @@ class RedtopApp(App[int]):
 
     def __init__(self, settings: Settings, *, demo: Demo | None = None, session: Session | None = None) -> None:
         super().__init__()
-        self.settings = settings
-        self.session = session or _session(settings)
-        self._demo = demo
-        self._own_demo: Demo | None = None
-        self._book: Book | None = None
+        self._visits = Visits(self, PAGES, settings, demo=demo, session=session)
         self._scrub = Scrub()
-        self._ever_live = False
-        self._refusal: str | None = None
+
+    @property
+    def session(self) -> Session:
+        """What is looked at now."""
+        return self._visits.session
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of what is looked at now."""
+        return self._visits.settings
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Put the last belt behind Textual's own filters."""
@@ -109,16 +113,14 @@ class RedtopApp(App[int]):
         if not self.is_headless:
             on_signals(self._leave)
             self.run_worker(self._leave_with_terminal(), group="terminal", description="terminal")
-        if self._demo is not None:
-            self.notify(f"redis-cli -p {self._demo.port} shows the same server", title="Demo")
-        self._open(self.session)
+        if (demo := self._visits.demo) is not None:
+            self.notify(f"redis-cli -p {demo.port} shows the same server", title="Demo")
+        self._visits.begin()
         self.set_timer(SETTLED, _settle)
-        self.set_timer(SETTLED, self._look_back)
 
     def on_unmount(self) -> None:
         """Stop a demo that was started from the first screen."""
-        if self._own_demo is not None:
-            self._own_demo.stop()
+        self._visits.end()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything that a key does, for the palette."""
@@ -140,6 +142,10 @@ class RedtopApp(App[int]):
             return self.session.deployment.refusal is None
         return action != "page" or self._book is None or not self._book.is_open(parameters[0])
 
+    @property
+    def _book(self) -> Book | None:
+        return self._visits.book
+
     async def action_page(self, key: str) -> None:
         """Show the page of a number key."""
         if self._book is not None:
@@ -153,29 +159,19 @@ class RedtopApp(App[int]):
 
     def on_pane_screen_purge(self, message: PaneScreen.Purge) -> None:
         """Lead through a purge."""
-        self._changes.purge(message.prefix, message.key)
+        self._visits.changes.purge(message.prefix, message.key)
 
     def on_tokens_page_revoke(self, message: TokensPage.Revoke) -> None:
         """Lead through a revocation."""
-        self._changes.revoke(message.wanted)
+        self._visits.changes.revoke(message.wanted)
 
     def on_expiry_page_retime(self, message: ExpiryPage.Retime) -> None:
         """Lead through a change of TTLs, or its undo."""
-        self._changes.retime(message)
+        self._visits.changes.retime(message)
 
     def action_undo(self) -> None:
         """List what can be undone."""
-        self._changes.undo()
-
-    @property
-    def _changes(self) -> Changes:
-        return Changes(self, self.session, self.settings)
-
-    def _look_back(self) -> None:
-        """Offer to finish or undo a purge of this database that was interrupted."""
-        free = self.screen_stack and isinstance(self.screen_stack[-1], PaneScreen)
-        if free and self._ever_live and self.session.deployment.refusal is None:
-            self._changes.look_back()
+        self._visits.changes.undo()
 
     def action_pause(self) -> None:
         """Hold the picture, or let it go on."""
@@ -183,7 +179,7 @@ class RedtopApp(App[int]):
 
     def action_refresh_now(self) -> None:
         """Look now."""
-        self.session.pace.nudge()
+        self.session.look_anew()
 
     def action_faster(self) -> None:
         """Refresh more often."""
@@ -219,51 +215,21 @@ class RedtopApp(App[int]):
         keys += [(pane.JUMP, f"Go to {pane.TITLE}") for pane in screen.panes]
         self.push_screen(HelpScreen(pane.TITLE, pane.HELP, keys))
 
-    def on_connect_screen_elsewhere(self, message: ConnectScreen.Elsewhere) -> None:
+    async def on_connect_screen_elsewhere(self, message: ConnectScreen.Elsewhere) -> None:
         """Connect to the place a person typed."""
-        from tui.settings import at
-
-        try:
-            self.settings = at(self.settings, message.place, message.password)
-        except SettingsError as error:
-            self.notify(str(error), severity="error")
-            return
-        self._reopen(_session(self.settings))
+        await self._visits.go_to(message.place, message.password)
 
     async def on_connect_screen_demo(self) -> None:
         """Start the demo from the first screen."""
-        if self._own_demo is not None:
-            return  # pressed twice
-        import asyncio
-        from dataclasses import replace
+        await self._visits.start_demo()
 
-        from tui.demo import HOST, SYSTEMS, Demo, DemoError
-        from tui.engine.address import Address
+    def on_connect_screen_places(self) -> None:
+        """List the profiles from the first screen."""
+        self.action_places()
 
-        demo = Demo()
-        try:
-            await asyncio.to_thread(demo.start)
-        except DemoError as error:
-            self.notify(str(error), severity="error")
-            return
-        self._demo = self._own_demo = demo
-        self.settings = replace(self.settings, address=Address(HOST, demo.port), schemas=tuple(SYSTEMS))
-        self._reopen(_session(self.settings))
-
-    def _open(self, session: Session) -> None:
-        self.session = session
-        self._ever_live = False
-        self.run_worker(session.run(), group="session", exclusive=True, description="session")
-        self.run_worker(self._watch(session), group="watch", exclusive=True, description="status")
-        self._book = Book(self, PAGES, session, "redtop demo" if self._demo else "redtop")
-        self.push_screen(self._book.page(PAGES[0].KEY))
-
-    def _reopen(self, session: Session) -> None:
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        if self._book is not None:
-            self._book.close()
-        self._open(session)
+    def action_places(self) -> None:
+        """Let the person choose another server or database."""
+        self.run_worker(self._visits.choose(), group="places", exclusive=True, description="choice of a place")
 
     def _leave(self, code: int) -> None:
         self.exit(code)
@@ -271,31 +237,6 @@ class RedtopApp(App[int]):
     async def _leave_with_terminal(self) -> None:
         await terminal_gone()
         self._leave(128 + signal.SIGHUP)
-
-    async def _watch(self, session: Session) -> None:
-        """Follow the connection: dim what is stale, and ask the person when only a person can help."""
-        async for status in session.of(StatusWatch).feed.watch():
-            self._show_status(status)
-
-    def _show_status(self, status: Status) -> None:
-        worst = status.state.worst
-        self._ever_live = self._ever_live or worst.phase is Phase.LIVE
-        if status.state.refusal != self._refusal:
-            self._refusal = status.state.refusal
-            for screen in self.screen_stack[-1:]:
-                screen.refresh_bindings()  # what writes comes or goes
-        for page in self._book.pages if self._book else ():
-            page.set_class(status.stale_for is not None and self._ever_live, "-stale")
-        asking = next((screen for screen in self.screen_stack if isinstance(screen, ConnectScreen)), None)
-        helpless = worst.failure is not None and (worst.phase is Phase.REFUSED or not self._ever_live)
-        if helpless and worst.failure is not None:
-            if asking is None:
-                label = self.settings.address.label
-                self.push_screen(ConnectScreen(label, worst.failure, offer_demo=self._demo is None))
-            elif asking.is_mounted:
-                asking.explain(worst.failure)
-        elif asking is not None and worst.phase is Phase.LIVE:
-            asking.dismiss()
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, lean(renderable))  # type: ignore[arg-type]  # the same kind of update, leaner
@@ -327,13 +268,6 @@ def _settle() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _session(settings: Settings) -> Session:
-    read_only = READ_ONLY if settings.read_only else None
-    schemas = schemas_of(settings.schemas)
-    options = Options(settings.interval, settings.wanted_share, settings.delimiter, read_only, schemas)
-    return Session(settings.address, options)
 
 
 def _runner(app: App[Any], action: str, owner: DOMNode) -> Any:

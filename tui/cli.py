@@ -20,7 +20,10 @@ import click
 from tui import __version__
 from tui.demo import HOST, SYSTEMS, Demo, DemoError
 from tui.engine.address import Address
+from tui.fields import FLAGS, SettingsError
 from tui.options import (
+    ACL,
+    ACL_KINDS,
     BAD_USAGE,
     CONNECTION,
     COULD_NOT_LOOK,
@@ -44,10 +47,17 @@ from tui.options import (
     TopCommand,
     options,
 )
-from tui.settings import FLAGS, Settings, SettingsError, config_folder, load, resolve
+from tui.settings import Settings, config_folder, load, resolve
 
-_PLACES = {"url": ("host", "port", "socket", "url"), "host": ("socket",), "socket": ("host", "port")}
-"""What an option after the command makes of earlier ones that named another server."""
+_PLACES = {
+    "url": ("host", "port", "socket", "url"),
+    "host": ("socket",),
+    "socket": ("host", "port"),
+    "password": ("password_file", "askpass"),
+    "password_file": ("password", "askpass"),
+    "askpass": ("password", "password_file"),
+}
+"""Which earlier options one after the command makes void: they named another server, or another password."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -183,7 +193,7 @@ def purge(context: click.Context, /, **_flags: object) -> int:
 @options("Session", SESSION)
 @click.pass_context
 def undo(context: click.Context, /, **_flags: object) -> int:
-    """Bring back what a purge removed, with its exact expiry, and never over a key that somebody made since.
+    """Take back a purge, with exact expiries and never over a key that somebody made since, or a change of TTLs.
 
     JOURNAL is the id or the path of one; without it, the newest one of this database that is not undone yet.
     """
@@ -196,7 +206,7 @@ def undo(context: click.Context, /, **_flags: object) -> int:
 @options("Journals", JOURNALS)
 @click.pass_context
 def journals(context: click.Context, /, **_flags: object) -> int:
-    """List the journals of purges: what can be undone, how big and how old it is."""
+    """List the journals of purges and changes of TTLs: what can be undone, how big and how old it is."""
     from tui.headless.undo_cli import print_journals
 
     return print_journals(sys.stdout, as_json=context.params["as_json"])
@@ -217,6 +227,20 @@ def revoke(context: click.Context, /, **_flags: object) -> int:
 
     settings = _settings(context)
     return run_revoke(settings, Wish.of(context.params))
+
+
+@redtop.command(cls=PlainCommand)
+@click.argument("kinds", nargs=-1, type=click.Choice(ACL_KINDS), metavar="[" + "|".join(ACL_KINDS) + "]...")
+@options("ACL", ACL)
+@click.pass_context
+def acl(context: click.Context, /, **_options: object) -> int:
+    """Print the smallest ACL user for watching, and for what else redtop is to do there; asks no server.
+
+    Several kinds make one user for all of them; without any there is a line for each. Every kind may watch as well.
+    """
+    from tui.headless.acl import AclWish, print_acl
+
+    return print_acl(AclWish.of(_flags(context)), sys.stdout)
 
 
 @redtop.group(cls=PlainGroup, subcommand_metavar="COMMAND", invoke_without_command=True)
@@ -322,7 +346,11 @@ def _settings(context: click.Context) -> Settings:
     flags = _flags(context)
     if flags.pop("askpass", False):
         flags["password"] = click.prompt("Password", default="", hide_input=True, show_default=False, err=True)
-    return load(flags)
+    settings = load(flags)
+    if context.parent is not None:  # the dashboard shows them itself
+        for notice in settings.notices:
+            _say(notice)
+    return settings
 
 
 def _demo_flags(context: click.Context) -> dict[str, Any]:
@@ -349,11 +377,15 @@ def _require_terminal(instead: str) -> None:
 
 
 def _complain(code: int, sentence: str) -> int:
+    _say(sentence)
+    return code
+
+
+def _say(sentence: str) -> None:
     from tui.engine.printable import scrub
 
     with suppress(BrokenPipeError):
         click.echo(f"redtop: {scrub(' '.join(sentence.split()))}", err=True)
-    return code
 
 
 def _fault(error: Exception) -> str:

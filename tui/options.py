@@ -44,12 +44,24 @@ CONNECTION = (
         "Password. Other users can see it in ps: --askpass or REDISCLI_AUTH is safer.",
     ),
     ("--askpass", None, "Ask for the password without showing it."),
-    ("--tls", None, "Use TLS; the five options below imply it."),
+    ("--passfile password_file", "FILE", "File whose first line is the password."),
+    ("--tls", None, "Use TLS; the five options below imply it. The server's certificate is verified."),
     ("--cacert", "FILE", "Trust the authorities in this file (default: the system's)."),
     ("--cert", "FILE", "Client certificate."),
     ("--key", "FILE", "Private key of the client certificate."),
     ("--sni", "NAME", "Server name to ask for and to verify (default: the host)."),
-    ("--insecure", None, "Do not verify the server's certificate."),
+    (
+        "--insecure",
+        None,
+        "Do not verify the certificate: nobody listens in, but whoever answers is trusted, and gets the password.",
+    ),
+    (
+        "--ssh",
+        "[USER@]HOST",
+        "Go through this host, by the system's ssh with your agent and config; --host is then as seen from there.",
+    ),
+    ("--sentinel", "NAME", "--host is a Sentinel's (default port: 26379): look at the primary it calls NAME."),
+    ("--replica", None, "By a Sentinel: look at a replica instead of the primary; nothing is written then."),
     (
         "--profile",
         "NAME",
@@ -112,7 +124,7 @@ PURGE = (
 )
 
 UNDO = (
-    ("--finish", None, "Finish a purge that was interrupted, instead of undoing it."),
+    ("--finish", None, "Finish what was interrupted, instead of undoing it."),
     ("--rate", "N", "At most so many keys a second."),
     ("--json as_json", None, "Write a JSON receipt for scripts: docs/purge.md describes it."),
 )
@@ -140,6 +152,17 @@ SCHEMA_TEST = (
 
 JOURNALS = (("--json as_json", None, "Write a JSON document for scripts: docs/purge.md describes it."),)
 
+ACL = (
+    ("--prefix prefixes", "PREFIX", "Change only keys that begin with PREFIX; may be given several times."),
+    ("--schema schemas", "NAME|FILE", "Of revoke: change only the keys that this schema's tokens are made of."),
+    ("--user acl_user", "NAME", "Name of the ACL user (default: redtop)."),
+    ("--for server", "SERVER", "For which server, such as redis-6.2 or valkey-9 (default: the newest)."),
+    ("-n --db", "N", "The database that redtop will look at (default: 0)."),
+    ("--json as_json", None, "Write a JSON document for scripts: docs/acl.md describes it."),
+)
+
+ACL_KINDS = ("watch", "cluster", "sentinel", "purge", "revoke", "edit", "streams")
+
 _TYPES: Mapping[str, Any] = {
     "big": click.Choice(("leave", "with-undo", "without-undo")),
     "expect": click.IntRange(min=0),
@@ -149,7 +172,7 @@ _TYPES: Mapping[str, Any] = {
     "seed": click.INT,
     "theme": click.Choice(("dark", "light")),
 }
-_SEVERAL = ("exclude", "exclude_key", "schemas", "systems")
+_SEVERAL = ("exclude", "exclude_key", "prefixes", "schemas", "systems")
 
 _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
     "Environment": (
@@ -159,12 +182,14 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
         ("REDIS_USERNAME", "As --user."),
         ("REDIS_PASSWORD", "As --pass. Never sent to another server than the environment names."),
         ("REDISCLI_AUTH", "Password for any server, as in redis-cli."),
+        ("REDTOP_SENTINEL_PASSWORD", "Password of the Sentinel itself."),
         ("NO_COLOR", "Set to anything: no colours."),
     ),
     "Keys of the dashboard": (
         ("tab, z, /, s", "Next pane, zoom, filter, sort."),
         ("p, r, +, -", "Pause, refresh now, look more often, look less often."),
         ("enter, escape", "Drill in, go back."),
+        ("o", "Go to another profile, database or server."),
         ("?, ctrl+p, q", "Help, all commands, quit."),
     ),
     "Exit codes": (
@@ -189,12 +214,14 @@ _EPILOG: Mapping[str, Sequence[tuple[str, str]]] = {
     "Examples": (
         ("redtop demo", "A living dashboard; no Redis needed."),
         ("redtop -h cache.example --tls --askpass", "Another server."),
+        ("redtop -h redis-3 --ssh me@bastion", "One that only another host can reach."),
         ("redtop report -u redis://cache.example/2", "One look, printed."),
         ("redtop report --exact --json", "Every key counted, for a script."),
         ("redtop purge cache: --dry-run", "What a purge of that prefix would remove."),
         ("redtop schema test oauth-proxy", "Is this keyspace as that schema says?"),
         ("redtop --schema oauth-proxy revoke --user ann", "End all logins of a user."),
         ("redtop undo", "Bring back what the last purge of this database removed."),
+        ("redtop acl purge --prefix cache:", "The smallest ACL user for watching, and purging that."),
         ('eval "$(_REDTOP_COMPLETE=bash_source redtop)"', "Completion; also zsh_source and fish_source."),
     ),
 }

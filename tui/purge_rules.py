@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 from platformdirs import user_state_path
 
+from tui.fields import SettingsError, prefixes
 from tui.profiles import complaint, read_config
-from tui.settings import CONFIG_FILE, Settings, SettingsError, config_folder, prefixes, schemas_of
+from tui.settings import CONFIG_FILE, Settings, config_folder, schemas_of
 
 DAY = 86_400.0
 MOST_DAYS = 36_500

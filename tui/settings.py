@@ -3,80 +3,46 @@
 Each source may say a part. Two rules keep a mixture from becoming a trap:
 
 * within one source, a single field (a host, a port) is stronger than the same field of a URL;
-* user, password, SNI name and the leave to skip verification belong to the server that their source names:
-  when a stronger source names another server, they are left out instead of being sent to it. `REDISCLI_AUTH`
-  names no server and goes to any, as in redis-cli.
+* user, password, SNI name, the way by ssh or a Sentinel and the leave to skip verification belong to the server that
+  their source names: when a stronger source names another server, they are left out instead of being sent to it.
+  `REDISCLI_AUTH` names no server and goes to any, as in redis-cli.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from tui.engine.address import DEFAULT_PORT, Address, Tls, parse_url
+from tui.engine.address import DEFAULT_PORT, SENTINEL_PORT, Address, Tls, parse_url
+from tui.fields import ANYWHERE, FLAGS, READERS, VARIABLES, SettingsError, file, secret
 
 if TYPE_CHECKING:
     from tui.engine.schema.catalog import Catalog
     from tui.engine.schema.model import Schema
 
-MIN_INTERVAL = 0.1
-"""Seconds between two looks; nobody reads faster, and a server would begin to feel it."""
-MAX_INTERVAL = 60.0
-"""Seconds between two looks; a rate over a longer time hides what happened."""
 DEFAULT_SCAN_SHARE = 0.05
 """Part of the server's time that a survey may take: applications do not feel a twentieth."""
 READ_ONLY = "this session is read-only: --read-only, or its profile, says so"
 """Why nothing may be written, when the settings say so."""
-THEMES = ("dark", "light")
+UNVERIFIED = (
+    "TLS is not verified: the traffic is encrypted, but whoever answers at {place} is trusted with the password."
+)
+"""What `--insecure` gives up."""
 CONFIG_FILE = "config.toml"
 
-FLAGS = {
-    "host": "-h/--host",
-    "port": "-p/--port",
-    "socket": "-s/--socket",
-    "url": "-u/--url",
-    "db": "-n/--db",
-    "username": "--user",
-    "password": "-a/--pass",
-    "tls": "--tls",
-    "cacert": "--cacert",
-    "cert": "--cert",
-    "key": "--key",
-    "sni": "--sni",
-    "insecure": "--insecure",
-    "read_only": "--read-only",
-    "interval": "--interval",
-    "scan_share": "--scan-share",
-    "schemas": "--schema",
-    "delimiter": "--delimiter",
-    "theme": "--theme",
-}
-"""What the command line calls each field."""
-
-VARIABLES = {
-    "url": "REDIS_URL",
-    "host": "REDIS_HOST",
-    "port": "REDIS_PORT",
-    "db": "REDIS_DB",
-    "username": "REDIS_USERNAME",
-    "password": "REDIS_PASSWORD",
-}
-"""What the environment calls each field; REDISCLI_AUTH stands apart, see above."""
-
-_BOUND = frozenset(("username", "password", "sni", "insecure"))
+_BOUND = frozenset(
+    ("username", "password", "exposed", "sni", "insecure", "ssh", "sentinel", "sentinel_password", "replica")
+)
 _TLS_DETAILS = ("cacert", "cert", "key", "sni", "insecure")
 
-_REST = ("read_only", "interval", "scan_share", "delimiter", "schemas", "theme", "production", "protected")
+_SESSION = ("read_only", "interval", "scan_share", "delimiter", "schemas", "theme")
+"""What is said about looking, not about a server: said on the command line, it holds wherever a person goes next."""
+_REST = (*_SESSION, "production", "protected", "colour")
 
 Fields = dict[str, Any]
-
-
-class SettingsError(Exception):
-    """A setting is wrong. Its text is one sentence that says what to do, and it never contains a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +70,12 @@ class Settings:
     """Whether the profile says so: a purge then asks for the profile's name as well."""
     protected: tuple[bytes, ...] = ()
     """What keys begin with that no purge with this profile removes."""
+    colour: str | None = None
+    """The colour that the header marks the profile with: one of `COLOURS`."""
+    notices: tuple[str, ...] = ()
+    """Sentences that a person should know of before anything else: what is less safe than it could be."""
+    kept: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    """What the command line said about looking; it holds for other places as well."""
 
     @property
     def wanted_share(self) -> float | None:
@@ -148,15 +120,19 @@ def schemas_of(wanted: Sequence[str], config_dir: Path | None = None) -> tuple[S
         raise SettingsError(str(error)) from None
 
 
-def resolve(flags: Mapping[str, object], environ: Mapping[str, str], config_dir: Path) -> Settings:
+def resolve(
+    flags: Mapping[str, object], environ: Mapping[str, str], config_dir: Path, *, chosen: bool = False
+) -> Settings:
     """Put the settings together: flags, then the environment, then the profile, then the defaults.
 
     Args:
         flags: by the names in `FLAGS`, and `profile`; missing, None, False and () mean not given. Numbers may
             be text; `scan_share` is in percent, `interval` in seconds.
-        environ: the environment; the names in `VARIABLES` and REDISCLI_AUTH count, and empty means not given.
+        environ: the environment; the names in `VARIABLES` and `ANYWHERE` count, and empty means not given.
         config_dir: the folder of `config.toml` and of the user's schemas, which are read only when a profile or a
             schema is asked for.
+        chosen: a person has just chosen the profile by its name: what the environment says about a server is then
+            about another one, and its passwords for any server count less than the profile's.
 
     Raises:
         SettingsError: with one sentence, when something given is wrong.
@@ -165,55 +141,31 @@ def resolve(flags: Mapping[str, object], environ: Mapping[str, str], config_dir:
     from_flags = _source(given, FLAGS.__getitem__)
     if from_flags.get("tls") and "socket" in from_flags:
         raise SettingsError("TLS options do not go with a Unix socket: leave one of the two out.")
-    sources = [from_flags, *_from_environment(environ)]
-    profile = flags.get("profile")
-    if profile is not None:
-        sources.append(_from_profile(str(profile), config_dir, environ))
-    merged: Fields = {}
+    name = None if flags.get("profile") is None else str(flags["profile"])
+    profile = [] if name is None else [_from_profile(name, config_dir, environ)]
+    anywhere = {field: environ[variable] for field, variable in ANYWHERE.items() if environ.get(variable)}
+    sources = [*profile, anywhere] if chosen else [_from_environment(environ), anywhere, *profile]
+    merged = from_flags
     for source in sources:
         merged = _underlay(merged, source)
     schemas_of(merged.get("schemas", ()), config_dir)  # refuse what is wrong before anything else happens
     rest = {name: merged[name] for name in _REST if name in merged}
-    given_share = "scan_share" in merged
-    return Settings(_address(merged), None if profile is None else str(profile), scan_share_given=given_share, **rest)
-
-
-def at(settings: Settings, place: str, password: str) -> Settings:
-    """Return the same settings for another place as a person types it: a URL, `host`, `host:port`, a socket's path.
-
-    The same place again keeps its user and TLS; an empty password keeps the one there was.
-
-    Raises:
-        SettingsError: with one sentence, when the place makes no sense.
-    """
-    if place == settings.address.label:
-        address = settings.address
-        return replace(settings, address=replace(address, password=password or address.password))
-    flags: Fields = {"password": password} if password else {}
-    if "://" in place:
-        flags["url"] = place
-    elif place.startswith("/"):
-        flags["socket"] = place
-    else:
-        host, colon, port = place.rpartition(":")
-        bracketed = place.endswith("]") or (place.count(":") > 1 and not place.startswith("["))
-        flags |= {"host": place} if bracketed or not colon else {"host": host, "port": port}
-        flags["host"] = flags["host"].strip("[]")
-    return replace(settings, address=resolve(flags, {}, Path()).address)
+    rest["kept"] = {name: given[name] for name in _SESSION if name in given}
+    address = _address(merged)
+    return Settings(address, name, notices=_notices(merged, address), scan_share_given="scan_share" in merged, **rest)
 
 
 def _is_given(value: object) -> bool:
     return value is not None and value is not False and value != ()
 
 
-def _from_environment(environ: Mapping[str, str]) -> list[Fields]:
+def _from_environment(environ: Mapping[str, str]) -> Fields:
     given = {name: environ[variable] for name, variable in VARIABLES.items() if environ.get(variable)}
     port = given.get("port", "")
     if port.startswith("tcp://"):  # Kubernetes sets this for a service that happens to be called redis
         host, _, given["port"] = port.removeprefix("tcp://").rpartition(":")
         given.setdefault("host", host.strip("[]"))
-    anywhere: Fields = {"password": environ["REDISCLI_AUTH"]} if environ.get("REDISCLI_AUTH") else {}
-    return [_source(given, VARIABLES.__getitem__), anywhere]
+    return _source(given, VARIABLES.__getitem__)
 
 
 def _from_profile(name: str, config_dir: Path, environ: Mapping[str, str]) -> Fields:
@@ -228,30 +180,43 @@ def _from_profile(name: str, config_dir: Path, environ: Mapping[str, str]) -> Fi
 
 
 def _source(given: Mapping[str, object], label: Callable[[str], str]) -> Fields:
-    """Check what one source says, and fill in what its URL adds."""
+    """Check what one source says, and fill in what its URL and its password file add."""
     fields: Fields = {
-        name: _READERS[name](value, label(name)) if name in _READERS else value
+        name: READERS[name](value, label(name)) if name in READERS else value
         for name, value in given.items()
-        if name != "url"
+        if name not in {"url", "password_file"}
     }
     if "socket" in fields and "host" in fields:
         raise SettingsError(f"{label('host')} and {label('socket')} name two servers: leave one of them out.")
+    if "password_file" in given:
+        if "password" in given:
+            raise SettingsError(f"{label('password')} and {label('password_file')} both give a password: keep one.")
+        fields["password"], fields["exposed"] = secret(given["password_file"], label("password_file"))
     if "tls" not in fields and any(fields.get(name) for name in _TLS_DETAILS):
         fields["tls"] = True
     if "url" in given:
-        try:
-            url = parse_url(str(given["url"]))
-        except ValueError as error:
-            raise SettingsError(f"{label('url')}: {error}.") from None
-        files = {name: _file(url[name], label("url")) for name in ("cacert", "cert", "key") if name in url}
-        fields = _without_other_kind(url | files, fields) | fields
+        fields = _with_url(str(given["url"]), fields, label)
     if "key" in fields and "cert" not in fields:
         raise SettingsError(f"{label('key')} needs {label('cert')}: the certificate that belongs to the key.")
     return fields
 
 
+def _with_url(text: str, fields: Fields, label: Callable[[str], str]) -> Fields:
+    try:
+        url = parse_url(text)
+    except ValueError as error:
+        raise SettingsError(f"{label('url')}: {error}.") from None
+    alone = url.pop("alone", None)
+    if alone is not None and "password" in fields:
+        url["username"] = alone  # the password is given beside the URL, so this is none
+    url |= {name: file(url[name], label("url")) for name in ("cacert", "cert", "key") if name in url}
+    return _without_other_kind(url, fields) | fields
+
+
 def _underlay(stronger: Fields, weaker: Fields) -> Fields:
     """Add what a weaker source says, without credentials that belong to another server."""
+    if "password" in stronger:
+        weaker = {name: value for name, value in weaker.items() if name != "exposed"}
     if _elsewhere(stronger, weaker):
         weaker = {name: value for name, value in weaker.items() if name not in _BOUND}
     return _without_other_kind(weaker, stronger) | stronger
@@ -285,111 +250,16 @@ def _address(merged: Fields) -> Address:
         ca, cert, key, sni = (merged.get(name) for name in ("cacert", "cert", "key", "sni"))
         tls = Tls(ca, cert, key, sni, insecure=bool(merged.get("insecure")))
     user, password = merged.get("username") or None, merged.get("password") or None
-    host, port, db = merged.get("host", "localhost"), merged.get("port", DEFAULT_PORT), merged.get("db", 0)
-    return Address(host, port, socket, db, user, password, tls)
+    if merged.get("sentinel") and socket is not None:
+        raise SettingsError(f"{FLAGS['sentinel']} needs the {FLAGS['host']} of a Sentinel, not a Unix socket.")
+    usual = SENTINEL_PORT if merged.get("sentinel") else DEFAULT_PORT
+    host, port, db = merged.get("host", "localhost"), merged.get("port", usual), merged.get("db", 0)
+    way = {name: merged[name] for name in ("ssh", "sentinel", "sentinel_password", "replica") if name in merged}
+    return Address(host, port, socket, db, user, password, tls, **way)
 
 
-def _whole(low: int, high: int) -> Callable[[object, str], int]:
-    def read(value: object, label: str) -> int:
-        text = str(value)
-        if not (text.isascii() and text.isdigit() and len(text) < 12 and low <= int(text) <= high):
-            raise SettingsError(f"{label} must be a whole number from {low} to {high}.")
-        return int(text)
-
-    return read
-
-
-def _interval(value: object, label: str) -> float:
-    seconds = _number(str(value).removesuffix("s"))
-    if not MIN_INTERVAL <= seconds <= MAX_INTERVAL:
-        raise SettingsError(f"{label} must be from {MIN_INTERVAL:g} to {MAX_INTERVAL:g} seconds.")
-    return seconds
-
-
-def _scan_share(value: object, label: str) -> float:
-    percent = _number(str(value).removesuffix("%"))
-    if not 0 < percent <= 100:
-        raise SettingsError(f"{label} must be above 0 and at most 100 percent of the server's time.")
-    return percent / 100
-
-
-def _number(text: str) -> float:
-    """Read a number; what is none becomes not-a-number, which lies in no range."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _text(value: object, label: str) -> str:
-    text = str(value)
-    if not text or "\0" in text:
-        raise SettingsError(f"{label} must not be empty.")
-    return text
-
-
-def _delimiter(value: object, label: str) -> str:
-    text = _text(value, label)
-    if "{" in text or "}" in text:
-        raise SettingsError(f"{label} must not contain {{ or }}: they mark placeholders such as {{int}}.")
-    return text
-
-
-def _host(value: object, label: str) -> str:
-    text = _text(value, label)
-    if any(char <= " " or char in "/@\x7f" for char in text):
-        raise SettingsError(f"{label} must be a name or an IP address; a URL goes to {FLAGS['url']}.")
-    return text.removeprefix("[").removesuffix("]")
-
-
-def _file(value: object, label: str) -> str:
-    path = Path(_text(value, label)).expanduser()
-    if not path.is_file():
-        raise SettingsError(f"{label} names no file that exists.")
-    return str(path)
-
-
-def prefixes(value: object, label: str) -> tuple[bytes, ...]:
-    """Read beginnings of keys, written in printable form.
-
-    Raises:
-        SettingsError: one of them is empty, or not in printable form.
-    """
-    return tuple(_prefix(text, label) for text in _texts(value, label))
-
-
-def _prefix(text: str, label: str) -> bytes:
-    from tui.engine.printable import parse_printable  # 6 ms that `redtop --version` need not spend
-
-    try:
-        return parse_printable(text)
-    except ValueError as error:
-        raise SettingsError(f"{label}: {error}.") from None
-
-
-def _theme(value: object, label: str) -> str:
-    if value not in THEMES:
-        raise SettingsError(f"{label} must be {' or '.join(THEMES)}.")
-    return str(value)
-
-
-def _texts(value: object, label: str) -> tuple[str, ...]:
-    return tuple(_text(item, label) for item in cast("Sequence[object]", value))
-
-
-_READERS: Mapping[str, Callable[[object, str], object]] = {
-    "host": _host,
-    "port": _whole(1, 65535),
-    "socket": _text,
-    "db": _whole(0, 2**31 - 1),
-    "cacert": _file,
-    "cert": _file,
-    "key": _file,
-    "sni": _text,
-    "interval": _interval,
-    "scan_share": _scan_share,
-    "delimiter": _delimiter,
-    "schemas": _texts,
-    "theme": _theme,
-    "protected": prefixes,
-}
+def _notices(merged: Fields, address: Address) -> tuple[str, ...]:
+    found = [merged["exposed"]] if merged.get("exposed") else []
+    if address.tls is not None and address.tls.insecure:
+        found.append(UNVERIFIED.format(place=address.label))
+    return tuple(found)

@@ -22,7 +22,8 @@ class Log(Tail):
     """Like a `Tail`, but its owner hands over the whole window each time, with the number of its first line.
 
     While `following` the cursor is on the newest line. With `open_ended` the last line is not the newest: reaching it
-    asks for more instead of following.
+    asks for more instead of following. With `earlier` there is more before the first line, too: coming near asks for
+    it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,8 +67,13 @@ class Log(Tail):
             """The log, for `@on` selectors."""
             return self.log
 
+    class StartNear(EndNear):
+        """The first line of a log with more before it came near."""
+
     def __init__(self, draw: Callable[[Any], Content], *, empty: Content | None = None) -> None:
         super().__init__(draw=draw, empty=empty)
+        self.earlier = False
+        """Whether there is more before the first line, to be asked for."""
         self._lines: Sequence[Any] = ()
         self._first = 1
         self._cursor = 0
@@ -154,6 +160,7 @@ class Log(Tail):
     def reader_scrolled(self) -> None:
         """The cursor stays in the window; the end follows, or asks for more."""
         self._cursor = max(self._top, min(self.cursor, self._top + self.page - 1))
+        self._ask_back(self._top)
         at_end = self._top >= self.max_top
         if at_end:
             self._cursor = self.line_count - 1
@@ -161,6 +168,8 @@ class Log(Tail):
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a line and bring it into view."""
+        if index < self.cursor or index < 0:
+            self._ask_back(index)
         if not self._lines:
             return
         self._cursor = max(0, min(index, self.line_count - 1))
@@ -168,6 +177,11 @@ class Log(Tail):
         if not self.following:
             self._set_top(max(self._cursor - self.page + 1, min(self._top, self._cursor)))
         self.redraw()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """At the first line, ask for what was before it."""
+        if not self._top:
+            self._ask_back(0)
 
     def on_click(self, event: events.Click) -> None:
         """Select; twice open."""
@@ -190,8 +204,8 @@ class Log(Tail):
         self.move_to(self.cursor + pages * max(1, self.page - 1))
 
     def action_first(self) -> None:
-        """Move to the oldest line kept."""
-        self.move_to(0)
+        """Move to the oldest line kept; from there, ask for what was before it."""
+        self.move_to(0 if self.cursor else -1)
 
     def action_follow(self) -> None:
         """Go to the newest line and follow; in an open-ended log to the last one there is."""
@@ -204,6 +218,11 @@ class Log(Tail):
         """Open the line under the cursor."""
         if self._lines:
             self.post_message(self.Chosen(self, self.item))
+
+    def _ask_back(self, index: int) -> None:
+        """Ask for what is before the first line when that is near."""
+        if self.earlier and index < self.page:
+            self.post_message(self.StartNear(self))
 
     def _settle(self, *, at_end: bool) -> None:
         """Follow at the end, unless it is none."""

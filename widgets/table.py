@@ -165,7 +165,8 @@ class Table(Scroller, can_focus=True):
     @empty.setter
     def empty(self, empty: Content) -> None:
         self._empty = empty
-        self.redraw()
+        if not self._rows:
+            self.redraw()
 
     def watch_sorted_by(self) -> None:
         """Move the arrow."""

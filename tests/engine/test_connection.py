@@ -9,8 +9,9 @@ import socket
 import ssl
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.proxy import Proxy, saying
 from tests.servers import GENERATIONS, HOST, Server, free_port
+from tui.engine import connection
 from tui.engine.address import Address, Tls
 from tui.engine.clock import SystemClock
 from tui.engine.commands import exchange
@@ -26,6 +28,7 @@ from tui.engine.connection import connect, explain
 from tui.engine.failure import Failure, Kind, Unavailable
 from tui.engine.footprint import Footprint
 from tui.engine.link import Link
+from tui.engine.names import Found, addresses
 from tui.engine.printable import is_safe
 from tui.settings import Settings
 
@@ -179,8 +182,11 @@ async def test_a_unix_socket_works_as_well(tmp_path: Path) -> None:
     path = tmp_path / "redis.sock"
     with Server("valkey-9.1", "--unixsocket", str(path)) as server:
         server.ask("SET", "x", "y")
-        async with connected(Address(socket_path=str(path))) as link:
-            assert (await link.ask(exchange([b"DBSIZE"]))).replies == [1]
+        server.ask("CONFIG", "SET", "requirepass", PASSWORD)
+        async with connected(Address(socket_path=str(path), password=PASSWORD)) as link:
+            told, size = (await link.ask(exchange([b"INFO", b"commandstats"], [b"DBSIZE"]))).replies
+            assert size == 1
+            assert b"cmdstat_auth:calls=1," in told, "logged in once"
 
 
 # --- nobody there, or somebody else
@@ -194,14 +200,16 @@ async def test_nobody_listening_is_refused(tmp_path: Path) -> None:
     assert (await refusal(Address(socket_path=str(tmp_path / "old.sock")))).kind is Kind.REFUSED
 
 
-async def test_a_name_with_two_addresses_where_nobody_listens_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def two(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        places = (("127.0.0.1", port), ("127.0.0.2", port))
-        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place) for place in places]
+async def test_a_name_with_two_addresses_is_reached_at_the_one_that_listens(
+    valkey: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def two(host: str, port: int) -> Sequence[Found]:
+        return [found for host in ("127.0.0.2", HOST) for found in await addresses(host, port)]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
-    failure = await refusal(Address("two.example", free_port()))
-    assert failure.kind is Kind.REFUSED, "asyncio raises no ConnectionRefusedError here, and localhost is such a name"
+    monkeypatch.setattr(connection, "addresses", two)
+    async with connected(Address("two.example", valkey.port)) as link:
+        assert (await link.ask(exchange([b"PING"]))).replies == [b"PONG"]
+    assert (await refusal(Address("two.example", free_port()))).kind is Kind.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -341,13 +349,28 @@ async def test_an_unknown_authority_is_not_trusted(authority: Authority, other_a
             failure = await refusal(address)
             assert failure.kind is Kind.TLS
             assert "not trusted" in failure.sentence
+            assert "--cacert" in failure.sentence
+
+
+@pytest.mark.parametrize(("days", "hint"), [((-20, -1), "has expired"), ((2, 20), "not valid yet")])
+async def test_a_certificate_out_of_its_time_is_not_trusted(
+    authority: Authority, days: tuple[int, int], hint: str
+) -> None:
+    begin, end = (datetime.now(UTC) + timedelta(days=number) for number in days)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.authority.issue_cert("localhost", not_before=begin, not_after=end).configure_cert(context)
+    async with saying(to_anything=b"+PONG\r\n", tls=context) as port:
+        failure = await refusal(over_tls(port, ca_file=authority.file))
+        assert failure.kind is Kind.TLS
+        assert hint in failure.sentence
 
 
 async def test_a_certificate_for_another_name_is_not_trusted(authority: Authority) -> None:
     async with saying(to_anything=b"+PONG\r\n", tls=authority.context("other.example")) as port:
         failure = await refusal(over_tls(port, ca_file=authority.file))
         assert failure.kind is Kind.TLS
-        assert "not trusted" in failure.sentence
+        assert "another name" in failure.sentence
+        assert "--sni" in failure.sentence
         failure = await refusal(over_tls(port, ca_file=authority.file, server_name="third.example"))
         assert failure.kind is Kind.TLS
     assert authority.names == ["localhost", "third.example"]
@@ -458,18 +481,28 @@ async def test_tls_files_that_are_of_no_use_are_named_and_nothing_is_asked_on_th
 ) -> None:
     cert, key, locked = own_certificate
     (tmp_path / "junk.pem").write_text("junk")
-    junk, missing = str(tmp_path / "junk.pem"), str(tmp_path / "missing.pem")
-    for tls in (
-        Tls(ca_file=missing),
-        Tls(ca_file=junk),
-        Tls(cert_file=missing, key_file=key),
-        Tls(cert_file=cert),
-        Tls(cert_file=cert, key_file=junk),
-        Tls(cert_file=cert, key_file=locked),
+    (tmp_path / "cut.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    authority.authority.issue_cert("client").private_key_pem.write_to_path(str(tmp_path / "foreign.pem"))
+    junk, cut, foreign, missing = (str(tmp_path / f"{name}.pem") for name in ("junk", "cut", "foreign", "missing"))
+    folder = str(tmp_path)
+    for tls, option, hint in (
+        (Tls(ca_file=missing), "--cacert", "No such file"),
+        (Tls(ca_file=folder), "--cacert", "directory"),
+        (Tls(ca_file=junk), "--cacert", "no certificate"),
+        (Tls(ca_file=cut), "--cacert", ""),
+        (Tls(cert_file=missing, key_file=key), "--cert", "No such file"),
+        (Tls(cert_file=junk, key_file=key), "--cert", "no certificate"),
+        (Tls(cert_file=cut, key_file=key), "--cert", ""),
+        (Tls(cert_file=cert), "--cert", "--key"),
+        (Tls(cert_file=cert, key_file=missing), "--key", "No such file"),
+        (Tls(cert_file=cert, key_file=junk), "--key", "no private key"),
+        (Tls(cert_file=cert, key_file=locked), "--key", "encrypted"),
+        (Tls(cert_file=cert, key_file=foreign), "--key", "another certificate"),
     ):
         failure = await refusal(Address("localhost", valkey.port, tls=tls))
         assert failure.kind is Kind.TLS
-        assert "--cacert" in failure.sentence, tls
+        assert failure.sentence.startswith(f"{option} "), tls
+        assert hint in failure.sentence, tls
 
 
 # --- secrets and hostile text

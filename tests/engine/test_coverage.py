@@ -103,7 +103,7 @@ class Watched:
         self._pass.take(keys, types, ttls, sizes, 0.0)
 
     def judge(self, scores: Scores) -> None:
-        for family in self._pass.picture(self._pass.population, sized=True).families:
+        for family in self._pass.picture(self._pass.sample, sized=True).families:
             scores.take(family, self._keys[family.pattern], self._size[family.pattern], self.seen)
 
 

@@ -84,7 +84,7 @@ async def test_a_missing_permission_is_named(server: Server, deployment: Deploym
     facts = await seen(deployment)
     server.ask("ACL", "SETUSER", "default", "-pexpire")
     failure = await apply(deployment, SetTtl(KEY, 600), facts)
-    assert failure == Failure(Kind.DENIED, "no permission: this user needs the ACL rule +pexpire")
+    assert failure == Failure(Kind.DENIED, "this user lacks +pexpire (ACL)")
     assert server.ask("PTTL", KEY) == -1
 
 

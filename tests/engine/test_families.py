@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tui.demo import SYSTEMS
 from tui.demo.fill import CREATES, FROZEN_NOW, build, plan
-from tui.engine.estimate import error_of, variance_of
+from tui.engine.estimate import Sample
 from tui.engine.families import MAX_SHAPES, TTL_BOUNDS_MS, Families, Tally
 from tui.engine.keyshape import Shaper
 
@@ -263,9 +263,7 @@ def test_a_folded_family_knows_how_sure_it_is() -> None:
     people = iter(names(20_000))
     families = Families(Shaper())
     add(families, [(f"n:{next(people)}" if chance.random() < 0.5 else "i:7").encode() for _ in range(10_000)])
-    errors = {
-        shape[1]: error_of(tally.keys, variance_of(tally.keys, tally.spread, families.pages), families.pages, 100_000)
-        for shape, tally in families.folded().items()
-    }
+    sample = Sample.alike(families.pages, 100_000)
+    errors = {shape[1]: sample.error(tally.keys, tally.spread) for shape, tally in families.folded().items()}
     assert errors[b"n"] == pytest.approx(errors[b"i"]), "of two families that make up all keys, one varies as the other"
     assert 500 < errors[b"n"] < 1500

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import Open, Until
 from tests.servers import Server
+from tui.engine.estimate import Sample
 from tui.engine.families import TTL_BOUNDS_MS
 from tui.engine.keyshape import Shaper
 from tui.engine.lifetimes import BOUNDS_MS, HORIZONS, Amount, Lifetimes
@@ -36,7 +37,7 @@ def counted(rows: list[Row], population: int | None = None) -> Pass:
 
 
 def of(done: Pass, population: int, shape: tuple[str, ...] | None = None) -> Lifetimes:
-    picture = done.picture(population, sized=True)
+    picture = done.picture(Sample.alike(done.families.pages, population), sized=True)
     return picture.lifetimes if shape is None else next(f for f in picture.families if f.shape == shape).lifetimes
 
 
@@ -96,7 +97,8 @@ def test_errors_hold_the_truth_as_often_as_they_say() -> None:
     for seed in range(SURVEYS):
         shown = random.Random(seed).sample(rows, len(rows))
         for stage in STAGES:
-            picture = counted(shown[: round(stage * KEYS)], KEYS).picture(KEYS, sized=True)
+            shown_by_then = counted(shown[: round(stage * KEYS)], KEYS)
+            picture = shown_by_then.picture(shown_by_then.sample, sized=True)
             for prefix, seen in [
                 (b"", picture.lifetimes),
                 *((f.shape[1].encode(), f.lifetimes) for f in picture.families),

@@ -18,6 +18,7 @@ from tui.demo.fill import FROZEN_NOW, build, fill, plan
 from tui.demo.wire import Command, Wire
 from tui.engine.address import Address
 from tui.engine.schema.drift import SAMPLE, Drift
+from tui.engine.schema.expected import expected_groups
 from tui.engine.schema.file import read_schema
 from tui.engine.schema.findings import EXAMPLES, Finding, Kind, Severity
 from tui.engine.schema.matcher import Matcher
@@ -28,6 +29,7 @@ PLANTED: dict[str, set[tuple[str, str]]] = {
     "oauth-proxy": {
         ("no-ttl", "oauth_state"),
         ("long-ttl", "certificate_status"),
+        ("needless-ttl", "certificate_domain"),
         ("wrong-type", "service_ports"),
         ("forbidden-value", "api_token"),
         ("vanished-in-index", "user_tokens"),
@@ -60,6 +62,7 @@ PLANTED: dict[str, set[tuple[str, str]]] = {
         ("long-ttl", "cached_flow_state"),
         ("wrong-type", "flow_meta"),
         ("too-long", "flow_events"),
+        ("missing-group", "flow_events"),
         ("vanished-in-index", "connections"),
         ("missing-in-index", "connection_expiry"),
     },
@@ -185,6 +188,11 @@ async def test_a_planted_share_is_found_in_a_big_keyspace_within_its_error(valke
     assert 0 < missing.error < len(tokens) / 20
     # The server's own hash seed decides which are looked at: one 95 % interval may miss, twice its width does not.
     assert abs(missing.count - len(tokens - indexed)) <= 2 * missing.error
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_demo_plants_every_kind(kind: Kind) -> None:
+    assert any(kind == planted for by_family in PLANTED.values() for planted, _ in by_family)
 
 
 # --- the pass
@@ -348,6 +356,47 @@ async def test_bytes_of_any_kind_break_nothing(valkey: Server) -> None:
     assert all(example.shown.isprintable() for finding in found for example in finding.examples)
 
 
+async def test_streams_without_a_group_of_their_family_are_named(server: Server) -> None:
+    schema = BUILT_IN["migration-platform"]
+    server.ask_all([("XADD", f"flow:events:{number}", "*", "event_type", "x") for number in range(3)])
+    server.ask_all([("XGROUP", "CREATE", f"flow:events:{number}", "processors", 0) for number in (0, 1)])
+    server.ask("XGROUP", "CREATE", "flow:events:2", "others", 0)
+    (finding,) = (await findings(server.port, [schema]))[0]
+    assert (finding.kind, finding.count, finding.of, finding.error) == (Kind.NO_GROUP, 1, 3, 0)
+    assert [(one.shown, one.note) for one in finding.examples] == [("flow:events:2", "no group processors")]
+    assert finding.detail == "groups: processors"
+    expected = expected_groups([schema])
+    assert (expected(b"flow:events:2"), expected(b"other")) == ((b"processors",), ())
+
+    async def made(_: float) -> None:
+        server.ask("XGROUP", "CREATE", "flow:events:2", "processors", 0)
+
+    assert (await findings(server.port, [schema], between=made))[0] == [], "a program makes the group a moment later"
+
+
+async def test_a_whole_system_far_over_its_estimate_is_told_once(valkey: Server, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text("bytes = [100, 1000]\n" + MINE)
+    schema = read_schema(tmp_path / "small.toml")
+    valkey.ask_all([("SET", f"c:{number}", "x" * 100, "EX", 50) for number in range(6)])
+    assert (await findings(valkey.port, [schema]))[0] == [], "less than twice as much"
+    valkey.ask_all([("SET", f"c:{number}", "x" * 100, "EX", 50) for number in range(30)])
+    (finding,) = (await findings(valkey.port, [schema]))[0]
+    assert (finding.kind, finding.family, finding.label, finding.count) == (Kind.TOO_BIG, None, "all of small", 30)
+    assert finding.detail.endswith("the document expects at most 1,000")
+
+
+async def test_how_far_is_far_is_for_the_schema_to_say(valkey: Server, tmp_path: Path) -> None:
+    families = MINE.replace('pattern = "c:{id}"', 'pattern = "c:{id}"\nkeys = 10\nbytes = 10')
+    valkey.ask_all([("SET", f"c:{number}", "x" * 2000, "EX", 50) for number in range(30)])
+    found = {}
+    for factor in (2, 4, 1000):
+        file = tmp_path / f"mine-{factor}.toml"
+        file.write_text(families + f"[thresholds]\nfar_over = {factor}\n")
+        found[factor] = kinds((await findings(valkey.port, [read_schema(file)]))[0])
+    many, big = ("too-many-keys", "cache"), ("too-big", "cache")
+    assert found == {2: {many, big}, 4: {big}, 1000: set()}
+
+
 async def test_a_user_who_may_not_read_values_gets_a_note_and_no_false_finding(valkey: Server) -> None:
     filled(valkey, ["oauth-proxy"], drift=True, keys=0)
     rules = ("on", ">pw", "~*", "-@all", "+info", "+dbsize", "+scan", "+type", "+pttl", "+memory|usage", "+ping")
@@ -357,6 +406,7 @@ async def test_a_user_who_may_not_read_values_gets_a_note_and_no_false_finding(v
     assert kinds(found) == {
         ("no-ttl", "oauth_state"),
         ("long-ttl", "certificate_status"),
+        ("needless-ttl", "certificate_domain"),
         ("wrong-type", "service_ports"),
     }
     assert any("+getrange" in note for note in closer.notes)

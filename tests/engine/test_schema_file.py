@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tui.demo import SYSTEMS
 from tui.engine.schema.catalog import Catalog
 from tui.engine.schema.file import read_schema
 from tui.engine.schema.model import SchemaError
+from tui.engine.thresholds import USUAL, Thresholds, together
 
 GOOD = 'title = "t"\n[families.a]\npattern = "a:{id}"\npurpose = "p"\n'
 
@@ -106,6 +108,19 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     assert (schema.name, family.ttl.said, family.types, family.pattern.delimiter) == ("mine", "any", (), b":")
     thresholds = schema.thresholds
     assert (thresholds.hit_rate, thresholds.memory_warning, thresholds.memory_critical) == (0.7, 0.8, 0.9)
+    assert thresholds.said == {"hit_rate"}
+
+
+def test_of_several_schemas_what_each_says_counts_and_the_strictest_where_they_differ() -> None:
+    def of(**said: float | bool) -> Thresholds:
+        return replace(USUAL, **said, said=frozenset(said))  # type: ignore[arg-type]  # numbers and a switch
+
+    one, other = of(memory_warning=0.7, hit_rate=0.3, evictions=True), of(memory_warning=0.8, hit_rate=0.4)
+    both = together([one, USUAL, other])
+    assert (both.memory_warning, both.hit_rate, both.evictions) == (0.7, 0.4, True)
+    assert both.memory_critical == USUAL.memory_critical, "nobody has said anything of it"
+    assert not together([one, of(evictions=False)]).evictions
+    assert together([]) == USUAL
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.drifting import BUILT_IN
 from tui.demo import SYSTEMS
 from tui.demo.fill import CREATES, FROZEN_NOW, build, plan
 from tui.engine import keyshape
+from tui.engine.estimate import Sample
 from tui.engine.families import Families
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import Keyspace, family_of
@@ -51,7 +52,7 @@ def picture(keys: Iterable[bytes], *, seen: float = 1.0) -> Keyspace:
         families.add_page(page, [b"string"] * len(page), [-1] * len(page), [50] * len(page))
     whole = len(names)
     folded = families.folded().items()
-    found = tuple(family_of(*one, families.pages, whole, sized=True) for one in folded) if some else ()
+    found = tuple(family_of(*one, Sample.alike(families.pages, whole), sized=True) for one in folded) if some else ()
     return Keyspace(found, whole, len(some), seen == 1.0, None, (), 0, (), (), ())
 
 

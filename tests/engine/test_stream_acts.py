@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,16 @@ from tui.engine.deployment import Deployment
 from tui.engine.failure import Kind
 from tui.engine.node import Phase
 from tui.engine.session import Session
+from tui.engine.stream_acts import plan_trim as trimming
 from tui.engine.stream_acts.base import Act, by_consumer
-from tui.engine.stream_acts.entries import AddEntry, DeleteEntries, Trim
+from tui.engine.stream_acts.entries import AddEntry, DeleteEntries
 from tui.engine.stream_acts.groups import DeleteConsumer, DeleteGroup, SetId
+from tui.engine.stream_acts.history import LASTING, MOST_AGE, Change, History
 from tui.engine.stream_acts.pending import Acknowledge, Claim
-from tui.engine.stream_acts.plan import held, plan_add, plan_delete_consumer, plan_delete_group, plan_set_id, plan_trim
+from tui.engine.stream_acts.plan import held, plan_add, plan_delete_consumer, plan_delete_group, plan_set_id
+from tui.engine.stream_acts.plan_trim import plan_trim
 from tui.engine.stream_acts.run import Receipt, carry_out, take_back
+from tui.engine.stream_acts.trim import Trim, TrimToLength, Unread
 from tui.engine.streams_drill import Gone
 from tui.engine.streams_look import Pending
 
@@ -103,8 +108,37 @@ async def test_entries_of_a_dead_consumer_go_to_another_and_back(
     assert (receipt.done, receipt.left) == (28, 1), "what was delivered again since the look stays where it is"
     assert by_consumer(await entries_of(deployment)) == [(b"bob", 48), (b"ann", 2)]
     assert [count for _, _, count in pending(server)] == [count for _, _, count in before], "it is no delivery"
-    assert said(await take_back(deployment, act)) == [(29, 29)]
+    assert said(await take_back(deployment, act)) == [(28, 28)]
     assert pending(server) == before
+
+
+async def test_what_others_did_since_a_claim_is_not_undone_with_it(
+    server: Server, open_session: Open, until: Until
+) -> None:
+    fill(server)
+    deployment = await live(open_session(server), until)
+    act = Claim(b"log", b"g", b"bob", await entries_of(deployment, b"ann"), deployment.clock.wall())
+    assert said([await carry_out(deployment, act)]) == [(30, 30)]
+    began = deployment.clock.now()
+    server.ask("XACK", "log", "g", "1-1")
+    await until(lambda: deployment.clock.now() - began > 0.1)
+    elapsed = deployment.clock.now() - began
+    server.ask("XCLAIM", "log", "g", "carl", 0, "2-1", "JUSTID")
+    (receipt,) = await take_back(deployment, act, elapsed)
+    assert (receipt.done, receipt.left) == (28, 2), "what was acknowledged, or given to carl, stays so"
+    held_by = {entry_id: name for entry_id, name, _ in pending(server)}
+    assert b"1-1" not in held_by
+    assert (held_by[b"2-1"], held_by[b"3-1"]) == (b"carl", b"ann")
+
+
+async def test_what_others_acknowledged_is_not_put_back(server: Server, open_session: Open, until: Until) -> None:
+    fill(server)
+    deployment = await live(open_session(server), until)
+    act = Acknowledge(b"log", b"g", await entries_of(deployment, b"ann"), deployment.clock.wall())
+    server.ask("XACK", "log", "g", "1-1", "2-1")
+    assert (await carry_out(deployment, act)).done == 28
+    assert said(await take_back(deployment, act)) == [(28, 28)]
+    assert [entry[0] for entry in pending(server)][:1] == [b"3-1"]
 
 
 async def test_deleted_entries_are_gone_for_good_which_is_said(
@@ -153,7 +187,50 @@ async def test_a_trim_says_up_to_which_time(valkey: Server, open_session: Open, 
     act = await plan_trim(deployment, b"log", keep=4)
     assert isinstance(act, Trim)
     assert act.first_kept == b"1700000000006-1"
-    assert act.sentence.startswith("6 entries of log go, up to 2023-11-1")
+    assert act.sentence.startswith("6 entries of log go: all before 2023-11-1")
+
+
+async def test_a_trim_names_the_groups_that_lose_what_they_were_not_given(
+    server: Server, open_session: Open, until: Until
+) -> None:
+    fill(server)
+    server.ask_all([("XGROUP", "CREATE", "log", "new", "0"), ("XGROUP", "CREATE", "log", "done", "$")])
+    deployment = await live(open_session(server), until)
+    known = server.generation != "redis-6.2"
+    for keep in (10, 60):
+        act = await plan_trim(deployment, b"log", keep=keep)
+        assert isinstance(act, Trim)
+        told = {one.group: one.count for one in act.unread}
+        assert told[b"new"] == 100 - keep
+        assert b"done" not in told
+        if known:
+            assert told.get(b"g") == (40 if keep == 10 else None)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+async def test_a_cut_that_is_far_from_both_ends_is_an_estimate_between_bounds(
+    server: Server, open_session: Open, until: Until, monkeypatch: pytest.MonkeyPatch, timed: bool
+) -> None:
+    monkeypatch.setattr(trimming, "MOST_COUNTED", 20)
+    monkeypatch.setattr(trimming, "PAGE_BYTES", 100)
+    first = 1_700_000_000_000 if timed else 1
+    fill(server, 400, first=first)
+    deployment = await live(open_session(server), until)
+    act = await plan_trim(deployment, b"log", keep=300)
+    assert isinstance(act, TrimToLength)
+    assert (act.planned, act.about) == (100, b"1700000000099-0" if timed else None)
+    assert act.unread == ((Unread(b"g", 50),) if server.generation != "redis-6.2" else (Unread(b"g", None),))
+    server.ask_all([("XADD", "log", "*", "n", "new")] * 7)
+    receipt = await carry_out(deployment, act)
+    assert (receipt.done, length(server)) == (107, 300), "what was added meanwhile pushes out as many more"
+    by_age = await plan_trim(deployment, b"log", before=(first + 200, 0))
+    assert isinstance(by_age, Trim)
+    assert by_age.most is not None
+    assert 20 <= by_age.count <= 93 <= by_age.most <= 280
+    if by_age.about is not None:
+        assert by_age.count <= by_age.about <= by_age.most
+    assert f"between {by_age.count} and {by_age.most} entries" in by_age.sentence
+    assert (await carry_out(deployment, by_age)).done == 93
 
 
 async def test_a_big_trim_goes_in_steps(valkey: Server, open_session: Open, until: Until) -> None:
@@ -220,6 +297,19 @@ async def test_a_groups_place_is_moved_and_moved_back(server: Server, open_sessi
     assert "gets what lies between once more" in back.sentence
 
 
+async def test_a_group_that_has_read_on_is_not_moved_back(server: Server, open_session: Open, until: Until) -> None:
+    fill(server)
+    deployment = await live(open_session(server), until)
+    act = await plan_set_id(deployment, b"log", b"g", (60, 1))
+    assert isinstance(act, SetId)
+    await carry_out(deployment, act)
+    server.ask("XREADGROUP", "GROUP", "g", "ann", "COUNT", 5, "STREAMS", "log", ">")
+    (receipt,) = await take_back(deployment, act)
+    assert receipt.failure is not None
+    assert "has read on since" in receipt.failure.sentence
+    assert b"65-1" in server.ask("XINFO", "GROUPS", "log")[0]
+
+
 @pytest.mark.parametrize("key", [b"log", b"new one"])
 async def test_an_entry_is_added_and_deleted_again(
     server: Server, open_session: Open, until: Until, key: bytes
@@ -265,6 +355,69 @@ async def test_a_missing_permission_names_its_rule(valkey: Server, open_session:
     receipt = await carry_out(await live(session, until), DeleteEntries(b"log", (b"1-1",)))
     assert receipt.failure is not None
     assert "+xdel" in receipt.failure.sentence
+
+
+def modes(folder: Path) -> list[int]:
+    """Permissions of a folder, and of what is in it."""
+    return [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]
+
+
+@pytest.mark.parametrize("name", ["acknowledge", "claim", "consumer", "group", "set id"])
+async def test_the_way_back_outlives_the_program(
+    valkey: Server, open_session: Open, until: Until, name: str, tmp_path: Path
+) -> None:
+    fill(valkey)
+    deployment = await live(open_session(valkey), until)
+    before, groups = pending(valkey), valkey.ask("XINFO", "GROUPS", "log")
+    first = History(tmp_path / "streams", "here db0")
+    act = await planned(deployment, name)
+    change, why = first.begin(act, deployment.clock.wall())
+    assert (why, type(act).__name__ in LASTING) == ("", True)
+    first.finish(change, await carry_out(deployment, act), deployment.clock.wall())
+    assert History(tmp_path / "streams", "elsewhere db0").load() == ()
+    later = History(tmp_path / "streams", "here db0")
+    (found,) = later.load()
+    assert (found.act.sentence, found.why_not) == (act.sentence, "")
+    assert modes(tmp_path / "streams") == [0o700, 0o600]
+    said(await take_back(deployment, found.act))
+    later.taken_back(found)
+    assert (pending(valkey), valkey.ask("XINFO", "GROUPS", "log")[0][:2]) == (before, groups[0][:2])
+    assert [one.why_not for one in later.load()] == ["taken back"]
+    assert [one.why_not for one in first.load()] == ["taken back by another redtop"]
+    assert History(tmp_path / "streams", "here db0").load() == ()
+
+
+async def test_what_changed_nothing_is_no_change_and_what_cannot_be_written_down_is_said(
+    valkey: Server, open_session: Open, until: Until, tmp_path: Path
+) -> None:
+    fill(valkey)
+    deployment = await live(open_session(valkey), until)
+    history = History(tmp_path, "here")
+    entries = await entries_of(deployment)
+    gone = Acknowledge(b"log", b"other", entries, 0.0)
+    change, _ = history.begin(gone, 0.0)
+    history.finish(change, await carry_out(deployment, gone), 0.0)
+    assert (history.load(), modes(tmp_path)[1:]) == ((), [])
+    (tmp_path / "file").write_text("in the way")
+    nowhere = History(tmp_path / "file", "here")
+    change, why = nowhere.begin(Acknowledge(b"log", b"g", entries, 0.0), 5.0)
+    assert "lasts until redtop ends" in why
+    nowhere.finish(change, await carry_out(deployment, change.act), 5.0)
+    assert [one.why_not for one in nowhere.load()] == [""]
+
+
+def test_old_and_broken_records_are_left_out(tmp_path: Path) -> None:
+    now = 2 * MOST_AGE
+    history = History(tmp_path, "here")
+    act = SetId(b"log", b"g", b"1-1", b"0-0", None)
+    old = History(tmp_path, "here")
+    change, _ = old.begin(act, now - MOST_AGE - 1)
+    old.finish(change, Receipt(act, 1), now - MOST_AGE - 1)
+    (tmp_path / f"{int(now * 1000)}-broken.json").write_text("{")
+    assert len(history.load()) == 1
+    change, _ = history.begin(act, now)
+    history.finish(change, Receipt(act, 1), now)
+    assert [type(one) for one in History(tmp_path, "here").load()] == [Change]
 
 
 COMMANDS = {
@@ -325,7 +478,8 @@ async def test_a_lost_answer_is_read_back_and_nothing_is_sent_twice(
         receipt = await carry_out(deployment, act)
     assert proxy.faults[fault] == 1
     assert receipt.failure is not None
-    assert calls(valkey, name) - before == (fault is Fault.LOSE_REPLY)
+    commands = 30 if name == "acknowledge" else 1
+    assert calls(valkey, name) - before == commands * (fault is Fault.LOSE_REPLY)
     if name == "trim":  # in steps, of which nobody counts what one has taken
         assert receipt.unknown
     else:

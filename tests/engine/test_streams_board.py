@@ -13,7 +13,7 @@ from tui.engine.session import Session
 from tui.engine.streams_board import Board, StreamBoard
 from tui.engine.streams_find import StreamFind
 from tui.engine.streams_look import Group, Pending, Stream
-from tui.engine.streams_trouble import Level, Thresholds, troubles_of
+from tui.engine.streams_trouble import Level, Thresholds, troubles_of, with_missing
 
 GROUP = Group(b"g", 0, 0, 1)
 
@@ -107,7 +107,7 @@ def test_troubles_by_threshold(group: Group, what: list[str]) -> None:
 
 def test_a_stream_whose_groups_are_not_known_is_in_trouble_but_lacks_none() -> None:
     denied = replace(stream_of(), denied="this user needs the ACL rule +xinfo|groups")
-    (trouble,) = troubles_of(denied, Thresholds(), lambda _: [b"wanted"])
+    (trouble,) = troubles_of(with_missing(denied, lambda _: [b"wanted"]), Thresholds())
     assert (trouble.what, trouble.sentence) == ("unknown", denied.denied)
 
 

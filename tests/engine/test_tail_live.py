@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import pairwise
+
 import pytest
 
 from tests.conftest import Open, Until
@@ -201,6 +204,22 @@ async def test_a_missing_permission_names_its_rule(
     assert f"+{command}" in tail.feed.latest.failure.sentence
 
 
+async def test_without_permission_for_xinfo_everything_is_shown_but_the_count_of_what_was_left_out(
+    server: Server, open_session: Open, until: Until
+) -> None:
+    add(server, 0, 5)
+    server.ask("ACL", "SETUSER", "probe", "on", ">secret", "~*", "+@all", "-xinfo")
+    session = open_session(server, Address(HOST, server.port, username="probe", password="secret"))
+    tail = session.of(LiveTail)
+    tail.choose([b"log"])
+    with tail.feed.hold():
+        await until(lambda: numbers(session) == list(range(5)))
+        add(server, 5, 5)
+        await until(lambda: numbers(session) == list(range(10)))
+    assert tail.feed.latest is not None
+    assert tail.feed.latest.failure is None
+
+
 async def test_its_reads_are_taken_out_of_the_hit_rate(server: Server, open_session: Open, until: Until) -> None:
     add(server, 0, 50)
     add(server, 0, 50, "other")
@@ -213,6 +232,10 @@ async def test_its_reads_are_taken_out_of_the_hit_rate(server: Server, open_sess
         reads = session.deployment.footprint.calls["xread"]
         await until(lambda: session.deployment.footprint.calls["xread"] > reads + 5)
         await tail.go((0, 1))
+        await tail.newest()
+        add(server, 50, 150)
+        await tail.newest()
+        await tail.earlier()
 
     def settled() -> bool:
         stats, own = server.stats(), session.deployment.footprint
@@ -294,23 +317,34 @@ def entry(number: int, **fields: str) -> Raw:
     return b"log", b"%d-0" % number, tuple(word.encode() for pair in fields.items() for word in pair), 0
 
 
+def sift(kept: Kept) -> list[Raw]:
+    return kept.sift(lambda: False)
+
+
 def test_a_filter_keeps_what_passes_for_longer_and_gives_back_the_rest_when_it_goes() -> None:
     kept = Kept()
     kept.extend([entry(n, n=str(n)) for n in range(10)])
     kept.filter_by(parse_filter("n=3"))
+    assert kept.sifting
+    sift(kept)
     assert [line[1] for line in kept.shown.lines] == [b"3-0"]
     kept.extend([entry(n, n=str(n % 10)) for n in range(10, 10 + 2 * KEPT)])
+    sift(kept)
     assert len(kept.shown.lines) == 1 + 2 * KEPT // 10
     kept.filter_by(None)
     assert len(kept.shown.lines) == KEPT
 
 
-def test_a_window_is_bounded_by_bytes_too() -> None:
+def test_a_window_is_bounded_by_bytes_too_and_grows_at_both_ends() -> None:
     window = Window(most_bytes=10 * (OVERHEAD + 100))
-    window.extend([entry(n, x="y" * 99) for n in range(50)], [OVERHEAD + 100] * 50)
+    gone = window.extend([entry(n, x="y" * 99) for n in range(50)])
+    assert [line[1] for line in gone] == [b"%d-0" % n for n in range(40)]
     assert [line[1] for line in window.lines] == [b"%d-0" % n for n in range(40, 50)]
     assert window.first == 41
-    window.extend([entry(50)], [10**9])
+    gone = window.prepend([entry(n, x="y" * 99) for n in range(37, 40)])
+    assert [line[1] for line in gone] == [b"49-0", b"48-0", b"47-0"]
+    assert ([line[1] for line in window.lines], window.first) == ([b"%d-0" % n for n in range(37, 47)], 38)
+    window.extend([entry(50, x="y" * 10**6)])
     assert [line[1] for line in window.lines] == [b"50-0"], "the newest stays, however big"
 
 
@@ -329,18 +363,157 @@ def test_a_window_is_bounded_by_bytes_too() -> None:
         ("/disk|cpu", True),
         ("/^full/", False),
         ("log", True),
+        ("data.user.id=7", True),
+        ("data.user.id=8", False),
+        (".user.id=7", True),
+        (".user.id=7*", True),
+        ("level.user.id=7", False),
+        ("dotted.data.id=9", True),
+        (".items.name=b", True),
+        (".items.1.name=b", True),
+        (".items.0.name=b", False),
+        (".items.7.name=b", False),
+        (".ok=true", True),
+        (".price=1.50", True),
+        (".price=1.5", False),
+        (".nothing=null", True),
+        (".user=*", True),
+        (".user=", False),
+        (".nobody=*", False),
+        (".=7", False),
+        ("data..id=7", False),
+        (".broken=1", False),
     ],
 )
 def test_filters(typed: str, passes: bool) -> None:
     match = parse_filter(typed)
-    line = Line(b"log", b"1-0", (b"level", b"error", b"text", b"Disk full", b"raw", b"\xff"))
+    data = b'{"user": {"id": 7}, "items": [{"name": "a"}, {"name": "b"}], "ok": true, "price": 1.50, "nothing": null}'
+    fields = {b"level": b"error", b"text": b"Disk full", b"raw": b"\xff", b"data": data}
+    fields |= {b"dotted.data": b'{"id": "9"}', b"broken": b'{"broken": 1', b"deep": b"[" * 1999}
+    line = Line(b"log", b"1-0", tuple(word for pair in fields.items() for word in pair))
     assert (match is None or match(line)) == passes
     assert match is None or match(Line(b"log", b"", (), 7)), "what was left out is always said"
 
 
-def test_a_filter_that_is_no_expression_is_a_sentence() -> None:
-    with pytest.raises(ValueError, match="regular expression cannot be read"):
-        parse_filter("/(/")
+@pytest.mark.parametrize("typed", ["/(/", "/(?=a)/", "/a{1000000}/", "/((((a?){50}){50}){50}){50}/", "/" + "(" * 5000])
+def test_a_filter_that_is_no_expression_or_too_big_a_one_is_a_sentence(typed: str) -> None:
+    with pytest.raises(ValueError, match="regular expression"):
+        parse_filter(typed)
+
+
+def test_of_json_that_was_kept_only_in_part_that_part_is_looked_at() -> None:
+    data = b'{"user": {"id": 7, "tags": ["a,]", "b\\""]}, "text": "' + b"[{,x" * 1000
+    line = Line(b"log", b"1-0", (b"data", data[:VALUE_CUT]))
+    matches = [parse_filter(typed) for typed in (".user.id=7", ".user.tags=a,]", ".text=*")]
+    assert [match is not None and match(line) for match in matches] == [True, True, False]
+
+
+async def test_no_expression_holds_up_anything_else(valkey: Server, open_session: Open, until: Until) -> None:
+    valkey.ask_all([("XADD", "log", "*", "n", n, "x", "a" * 1500 + "!") for n in range(KEPT)])
+    session = open_session(valkey)
+    tail = session.of(LiveTail)
+    tail.choose([b"log"])
+    with tail.feed.hold():
+        await until(lambda: len(lines(session)) == FIRST)
+        await tail.go((0, 0))
+        while len(lines(session)) < KEPT:
+            await tail.more()
+        beats = [session.clock.now()]
+        filtering = asyncio.create_task(tail.filter_by(parse_filter("/(a+)+$|(a|aa)+b|(.*a){20}z/")))
+        while not filtering.done():
+            await asyncio.sleep(0)
+            beats.append(session.clock.now())
+    slowest = max(after - before for before, after in pairwise(beats))
+    assert lines(session) == []
+    assert len(beats) > 10, "it looks at a few lines at a time"
+    assert slowest < 1.0, "Python's own expressions take longer than this machine will run"
+
+
+async def test_what_was_before_is_read_when_one_scrolls_there_and_what_comes_after_again(
+    server: Server, open_session: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_live, "PAGE", 400)
+    server.ask_all([("XADD", "log", f"{n}-1", "n", n) for n in range(1, 2501)])
+    session = open_session(server)
+    tail = session.of(LiveTail)
+    tail._kept._all = Window(most=1000)
+    tail.choose([b"log"])
+    with tail.feed.hold():
+        await until(lambda: numbers(session) == list(range(2501 - FIRST, 2501)))
+        latest = tail.feed.latest
+        assert latest is not None
+        assert latest.earlier
+        await tail.earlier()
+        assert numbers(session) == list(range(2001, 2501)), "a page before what is kept"
+        assert tail.following
+        for _ in range(2):
+            await tail.earlier()
+        assert numbers(session) == list(range(1201, 2201)), "what is newer goes beyond the bound"
+        assert not tail.following, "so this is not the present any more"
+        server.ask("XADD", "log", "2501-1", "n", 2501)
+        while not tail.following:
+            await tail.more()
+        assert numbers(session) == list(range(1502, 2502)), "and comes again when it is asked for"
+        for _ in range(10):
+            await tail.earlier()
+        assert numbers(session) == list(range(1, 1001))
+        assert tail.feed.latest is not None
+        assert not tail.feed.latest.earlier, "that was the beginning"
+        await tail.go((700, 0))
+        assert numbers(session) == list(range(700, 1100))
+        await tail.earlier()
+        assert numbers(session) == list(range(300, 1100)), "from a place one reads in both directions"
+
+
+async def test_several_streams_are_merged_when_read_back_even_when_one_has_much_more(
+    valkey: Server, open_session: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_live, "PAGE", 500)
+    first = 1_700_000_000_000
+    valkey.ask_all([("XADD", "fast", f"{first + n}-0", "n", n) for n in range(3000)])
+    valkey.ask_all([("XADD", "slow", f"{first + 100 * n}-5", "n", n) for n in range(30)])
+    valkey.ask_all([("XADD", "counted", f"{n + 1}-0", "n", n) for n in range(700)])
+    session = open_session(valkey)
+    tail = session.of(LiveTail)
+    tail.choose([b"fast", b"slow", b"counted"])
+    with tail.feed.hold():
+        await until(lambda: len(lines(session)) == 2 * FIRST + 30)
+        while (latest := tail.feed.latest) and latest.earlier:
+            await tail.earlier()
+    assert sorted(numbers(session, b"fast")) == list(range(3000))
+    assert numbers(session, b"counted") == list(range(700))
+    assert numbers(session, b"slow") == list(range(30))
+
+
+async def test_with_a_filter_scrolling_back_searches_and_without_it_nothing_is_missing(
+    valkey: Server, open_session: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_live, "PAGE", 500)
+    monkeypatch.setattr(tail_live, "MOST_PAGES", 3)
+    valkey.ask_all(
+        [("XADD", "log", f"{n}-1", "n", n, "kind", "rare" if n % 1500 == 7 else "usual") for n in range(5000)]
+    )
+    session = open_session(valkey)
+    tail = session.of(LiveTail)
+    tail.choose([b"log"])
+    with tail.feed.hold():
+        await until(lambda: len(numbers(session)) == FIRST)
+        await tail.filter_by(parse_filter("kind=rare"))
+        assert numbers(session) == []
+        await tail.earlier()
+        assert (numbers(session), tail.feed.latest and tail.feed.latest.sought) == ([4507], b"4400-1")
+        await tail.earlier()
+        assert (numbers(session), tail.feed.latest and tail.feed.latest.sought) == ([3007, 4507], b"2900-1")
+        valkey.ask("XADD", "log", "5000-1", "n", 5000, "kind", "rare")
+        await until(lambda: numbers(session) == [3007, 4507, 5000])
+        await tail.filter_by(None)
+        assert numbers(session) == list(range(4900, 5001))
+        await tail.earlier()
+        assert numbers(session) == list(range(4400, 5001))
+        await tail.filter_by(parse_filter("kind=rare"))
+        assert numbers(session) == [4507, 5000]
+        await tail.earlier()
+        assert numbers(session) == [3007, 4507, 5000]
 
 
 async def test_big_values_are_kept_cut(valkey: Server, open_session: Open, until: Until) -> None:

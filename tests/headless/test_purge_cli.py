@@ -29,6 +29,7 @@ TARGET = {
     "version": str,
     "role": str,
     "run_id": MAYBE_TEXT,
+    "nodes": [str],
 }
 REASON = {"reason": str, "keys": int}
 RECEIPT = {
@@ -65,6 +66,7 @@ PURGE = RECEIPT | {
     "excluded": int,
     "protected": int,
     "denied": int,
+    "moving": int,
     "big_keys": int,
     "secrets": int,
     "families": [{"pattern": str, "keys": int, "bytes": MAYBE_INT}],
@@ -76,11 +78,13 @@ UNDO = {
     "error": MAYBE_TEXT,
     "target": (TARGET, None),
     "prefix": MAYBE_TEXT,
+    "change": MAYBE_TEXT,
     "planned": int,
     "restored": int,
     "present": int,
     "changed": int,
     "gone": int,
+    "past": int,
     "failed": int,
     "skipped": int,
     "journal": str,
@@ -103,6 +107,7 @@ JOURNALS = {
             "when": str,
             "target": (TARGET, None),
             "prefix": str,
+            "change": MAYBE_TEXT,
             "exact": bool,
             "keys": int,
             "restored": int,

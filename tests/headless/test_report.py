@@ -66,6 +66,7 @@ STREAM_FIELDS = {
     "newest_entry_s": MAYBE_FLOAT,
     "lag": MAYBE_INT,
     "pending": MAYBE_INT,
+    "missing_groups": ([str], None),
     "groups": ([GROUP], None),
 }
 FAMILY = {
@@ -315,6 +316,19 @@ def test_streams_have_their_groups(reports: Reports) -> None:
     assert events["bytes"] == reports.server.ask("MEMORY", "USAGE", "events")
     assert events["first_entry_s"] is None, "its ids are no times"
     assert len(reports.exact["streams"]) == 51
+    assert {tuple(stream["missing_groups"]) for stream in reports.exact["streams"]} == {()}
+
+
+def test_groups_that_a_schema_wants_and_nobody_made_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'title = "mine"\n[families.events]\npattern = "events:{name}"\npurpose = "x"\ntype = "stream"\n'
+        'groups = ["workers", "mail"]\n'
+    )
+    with Server() as server:
+        server.ask_all([("XADD", "events:a", "*", "n", 1), ("XGROUP", "CREATE", "events:a", "mail", "$")])
+        found = parsed(report(server, "--json", "--schema", str(file)).stdout)
+    assert [stream["missing_groups"] for stream in found["streams"]] == [["workers"]]
 
 
 def test_names_are_one_to_one_and_safe(reports: Reports) -> None:
@@ -444,7 +458,7 @@ def test_a_long_pass_shows_its_progress_on_a_terminal_and_leaves_nothing(big: Se
 
 def test_without_memory_there_are_counts_and_a_note(big: Server) -> None:
     document = parsed(report(big, "--json", "--user", "counter", "-a", "pw").stdout)
-    assert document["notes"] == ["no sizes: this user needs the ACL rule +memory|usage"]
+    assert document["notes"] == ["no sizes: this user lacks +memory|usage (ACL)"]
     family = by_pattern(document)["user:{int}"]
     assert family["keys"] > 0
     assert (family["bytes"], family["bytes_error"], document["keyspace"]["biggest"]) == (None, None, [])

@@ -20,8 +20,9 @@ from tests.test_cli import CLEAN, redtop, refused
 from tui.demo import SYSTEMS
 from tui.demo.fill import fill_frozen
 from tui.demo.wire import Wire
+from tui.fields import SettingsError
 from tui.options import DIFFERS
-from tui.settings import SettingsError, resolve, schemas_of
+from tui.settings import resolve, schemas_of
 
 MINE = """
 title = "mine"
@@ -125,7 +126,7 @@ def test_a_keyspace_as_the_schema_says_ends_well(demo: Server) -> None:
 
 def test_drift_has_an_exit_code_and_says_what_to_do(demo: Server) -> None:
     text = trial(demo, "oauth-proxy", code=DIFFERS, env={"COLUMNS": "120"})
-    assert re.search(r"Drift  6 findings, 2 critical", text)
+    assert re.search(r"Drift  7 findings, 2 critical", text)
     assert re.search(r"▲ warning  oauth:state:\{state\}", text)
     assert re.search(r"what +4 of \d+ never expire  TTL: required", text)
     assert re.search(r"such as +token:legacy-", text)

@@ -14,8 +14,8 @@ from typing import IO
 import pytest
 
 from tests.servers import HOST, Server
+from tui.fields import SettingsError
 from tui.headless.tail_cli import TailWish
-from tui.settings import SettingsError
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("REDIS")} | {"PYTHONUTF8": "1"}
 
@@ -66,6 +66,18 @@ def test_json_lines_of_several_streams_are_merged_and_complete(valkey: Server) -
     assert {one["stream"] for one in found} == {"s:0", "s:1"}
 
 
+def test_streams_of_very_different_length_are_merged_by_time_all_the_same(server: Server) -> None:
+    first = 1_700_000_000_000
+    server.ask_all([("XADD", "long", f"{first + n}-0", "n", n) for n in range(5000)])
+    server.ask_all([("XADD", "short", f"{first + 100 * n}-5", "n", n) for n in range(50)])
+    server.ask_all([("XADD", "counted", f"{n + 1}-0", "n", n) for n in range(3000)])
+    with tailing(server, "long", "short", "counted", "--json", "--from", "0") as process:
+        found = [json.loads(line) for line in lines(process, 8050)]
+    timed = [one["id"] for one in found if one["time"]]
+    assert timed == sorted(timed)
+    assert len({(one["stream"], one["id"]) for one in found}) == 8050
+
+
 def test_a_group_begins_where_it_stands_and_is_given_nothing(valkey: Server) -> None:
     valkey.ask_all([("XADD", "log", f"{n}-1", "n", n) for n in range(1, 11)])
     valkey.ask_all([("XGROUP", "CREATE", "log", "g", "7-1")])
@@ -82,6 +94,16 @@ def test_what_is_there_already_is_left_out_and_a_missing_stream_is_waited_for(va
             pass
         valkey.ask_all([("XADD", "later", "5-1", "n", "new"), ("XADD", "log", "9-1", "n", "newer")])
         assert lines(process, 2) == ["5-1 later n=new", "9-1 log n=newer"]
+
+
+def test_without_permission_for_xinfo_it_tails_all_the_same(server: Server) -> None:
+    server.ask_all([("XADD", "log", "1-1", "n", "old"), ("XADD", "log", "2-1", "n", "gone"), ("XDEL", "log", "2-1")])
+    server.ask("ACL", "SETUSER", "half", "on", ">pw", "~*", "+@all", "-xinfo")
+    with tailing(server, "log", "--user", "half", "-a", "pw") as process:
+        while "xread" not in server.ask("INFO", "commandstats").decode():
+            pass
+        server.ask("XADD", "log", "3-1", "n", "new")
+        assert lines(process, 1) == ["3-1 n=new"]
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(valkey: Server) -> None:

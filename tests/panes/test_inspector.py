@@ -193,7 +193,7 @@ async def test_a_missing_permission_is_named(valkey: Server) -> None:
         await look.press("2", "g")
         look.page.query_one("#jump", Input).value = "secret"
         await look.press("enter")
-        await look.until_shown("▲ no permission: this user needs the ACL", "+getrange")
+        await look.until_shown("▲ this user lacks", "+getrange")
 
 
 def test_facts_stand_in_two_columns_where_there_is_room() -> None:

@@ -9,9 +9,11 @@ import pytest
 from tests.looking import looking
 from tests.servers import Server
 from tests.still import REFUSED, StillSession, keyspace, state, vitals
+from tui.engine.address import Address, Tls
 from tui.engine.footprint import Cost
 from tui.engine.node import Phase
 from tui.engine.status import Status
+from tui.engine.thresholds import USUAL, Thresholds
 from tui.engine.vitals import Sample
 from tui.panes.header import headline
 from tui.panes.hitrate import hit_chart
@@ -19,7 +21,8 @@ from tui.panes.memory import memory_chart, nice_top
 from tui.panes.namespaces import NamespacesPane
 from tui.panes.streams import StreamsPane
 from tui.panes.ttl import ttl_bars
-from tui.panes.vitals import VitalsPane, strip
+from tui.panes.vitals import GAUGES, VitalsPane, strip
+from tui.words.brand import Brand
 from widgets.table import Table
 
 WIDTHS = [20, 40, 60, 80, 100, 120, 160, 200, 250]
@@ -33,7 +36,7 @@ def status(phase: Phase = Phase.LIVE, **fields: object) -> Status:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_header_never_writes_beyond_its_width_while_all_is_well(width: int) -> None:
-    line = headline(status(), "redtop", width)
+    line = headline(status(), Brand(), width)
     assert line.cell_length <= width or width < 50
     assert "127.0.0.1:7379 db0" in line.plain
     assert "live" in line.plain, "the state is the last thing to go"
@@ -42,12 +45,35 @@ def test_the_header_never_writes_beyond_its_width_while_all_is_well(width: int) 
 
 
 def test_the_header_says_paused_and_how_often_and_since_when() -> None:
-    assert "paused" in headline(status(paused=True), "redtop", 120).plain
-    assert "every 5s" in headline(status(interval=5.0), "redtop", 120).plain
-    lost = headline(status(Phase.LOST, stale_for=42, failure=REFUSED), "redtop", 160).plain
+    assert "paused" in headline(status(paused=True), Brand(), 120).plain
+    assert "every 5s" in headline(status(interval=5.0), Brand(), 120).plain
+    lost = headline(status(Phase.LOST, stale_for=42, failure=REFUSED), Brand(), 160).plain
     assert "reconnecting for 42s" in lost
     assert "nothing listens" in lost
     assert "live" not in lost
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_a_production_profile_the_way_and_what_is_not_verified_are_always_said(width: int) -> None:
+    address = Address("redis-0123456789.europe.example.com", tls=Tls(insecure=True), ssh="me@bastion.example.com")
+    brand = Brand.of(address, profile="live", production=True)
+    told = status()
+    told = replace(told, state=replace(told.state, label=address.label))
+    line = headline(told, brand, width)
+    assert line.cell_length <= width
+    for words in ("live PRODUCTION", "redis-012345", "db0 via bastion.e", "TLS not verified", "● live"):
+        assert words in line.plain
+    assert ("READ-WRITE" in line.plain) == (width >= 100)
+
+
+def test_a_profile_is_marked_with_its_colour() -> None:
+    assert "on #1565c0" in str(Brand(profile="x", colour="blue").tag.spans)
+    assert "on #c62828" in str(Brand(profile="x", production=True).tag.spans)
+    assert "on #1565c0" in str(Brand(profile="x", colour="blue", production=True).tag.spans)
+    assert "PRODUCTION" in Brand(profile="x", colour="blue", production=True).tag.plain
+    assert Brand(profile="a\x1b[2J" + "b" * 100).tag.plain.startswith(r" a\x1b[2Jb")
+    assert Brand(profile="b" * 100).tag.cell_length < 30
+    assert not Brand().tag
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -66,6 +92,19 @@ def test_numbers_of_the_strip_stand_still_when_they_change() -> None:
         for line in (strip(now, 120)[0], strip(other, 120)[0])
     ]
     assert places[0] == places[1]
+
+
+def test_the_colours_of_the_strip_follow_the_thresholds() -> None:
+    at = replace(vitals(state()).now, used=85, maxmemory=100, hit_rate=0.45, evicted_per_s=3.0)
+    lenient = Thresholds(memory_warning=0.9, memory_critical=0.95, hit_rate=0.3, evictions=True)
+    strict = Thresholds(memory_warning=0.5, memory_critical=0.8)
+    assert _colours(at, USUAL) == ["$text-warning", "$text-warning", "$text-warning"]
+    assert _colours(at, lenient) == ["", "", ""]
+    assert _colours(at, strict)[0] == "$text-error"
+
+
+def _colours(sample: Sample, limits: Thresholds) -> list[str]:
+    return [gauge.colour(sample, limits) for gauge in GAUGES if gauge.label in {"mem", "hit", "evict"}]
 
 
 def test_charts_have_fixed_scales() -> None:

@@ -335,7 +335,7 @@ async def test_another_server_gets_pages_of_its_own(look: Looking, valkey: Serve
         other.ask("SET", "elsewhere", "x")
         from tui.screens.connect import ConnectScreen
 
-        look.app.on_connect_screen_elsewhere(ConnectScreen.Elsewhere(f"127.0.0.1:{other.port}", ""))
+        await look.app.on_connect_screen_elsewhere(ConnectScreen.Elsewhere(f"127.0.0.1:{other.port}", ""))
         await look.until(lambda: isinstance(look.page, Dashboard))
         await look.until_shown("elsewhere")
         await look.press("2")

@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from tests.looking import Looking, looking
 from tests.servers import Server
+from tui.app import PAGES
 from tui.panes.namespaces import NamespacesPane
 from tui.panes.streams import StreamsPane
 from tui.settings import Settings
@@ -214,10 +215,15 @@ async def test_the_survey_takes_as_much_of_the_server_as_a_person_says(valkey: S
         await look.until_shown("100% seen")
 
 
-@pytest.mark.parametrize("key", ["1", "2", "3", "4", "5"])
-async def test_the_way_out_and_the_help_are_in_sight_on_80_columns(valkey: Server, key: str) -> None:
-    async with looking(valkey.port, (80, 24)) as look:
+@pytest.mark.parametrize("columns", [80, 112, 120])
+async def test_the_way_out_and_the_help_are_in_sight_on_every_page(valkey: Server, columns: int) -> None:
+    async with looking(valkey.port, (columns, 40)) as look:
         await look.until_shown("● live")
-        await look.press(key)
-        await look.until(lambda: key == look.page.KEY)
-        await look.until(lambda: look.lines[-1].endswith("? Help q Quit"))
+        for page in PAGES:
+            await find_help_and_way_out(look, page.KEY)
+
+
+async def find_help_and_way_out(look: Looking, key: str) -> None:
+    await look.press(key)
+    await look.until(lambda: key == look.page.KEY)
+    await look.until(lambda: "? Help" in look.lines[-1] and look.lines[-1].endswith("q Quit"))

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input
 
+from tests.conftest import Open, Until
+from tests.engine.retime.test_crashes import killed
+from tests.engine.retime.test_retime import expiries
+from tests.engine.retime.test_retime import fill as fill_locks
 from tests.looking import QUICK, Looking, looking
 from tests.servers import HOST, Server
 from tui.engine.address import Address
@@ -226,6 +230,35 @@ async def _interrupt(server: Server, folder: Path) -> None:
             break
     await work.aclose()
     task.cancel()
+
+
+@pytest.mark.parametrize("key", ["enter", "F"])
+async def test_an_interrupted_change_of_ttls_is_offered_at_the_next_start(
+    valkey: Server, state: Path, open_session: Open, until: Until, key: str
+) -> None:
+    fill_locks(valkey, 100)
+    before, folder = expiries(valkey), state / "state" / "redtop" / "journals"
+    node = open_session(valkey).deployment.nodes[0]
+    await until(lambda: node.state.phase is Phase.LIVE)
+    await killed(node, folder, 8)  # the server has given the new TTLs, and nobody has heard its answer
+    assert expiries(valkey) != before
+    async with looking(valkey.port) as look:
+        await dialog(look, JournalsScreen)
+        await look.until_shown("was interrupted", "TTL of lock:flow:{int}: set 1h", "interrupted")
+        await look.press(key)
+        screen = await dialog(look, ConfirmScreen)
+        await look.until_shown("finishes" if key == "F" else "undoes", "lock:flow:{int}")
+        await confirm(look, screen, *["finish"] * (key == "F"))
+        await look.until_shown("changed   100" if key == "F" else "put back  100")
+        await look.press("enter")
+        if key == "F":
+            await look.press("u")
+            screen = await dialog(look, JournalsScreen)
+            await look.until_shown("can be undone")
+            await look.press("enter")
+            await confirm(look, await dialog(look, ConfirmScreen))
+            await look.until_shown("put back  100")
+        assert expiries(valkey) == before
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])

@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
-from tests.looking import QUICK, Looking, looking
-from tests.servers import Server
+from tests.looking import Looking, looking
+from tests.screens.stream_page import WIDE, fill, focused, inside, names, open_page, to
+from tests.servers import HOST, Server
+from tui.engine.address import Address
+from tui.engine.schema.model import Family, Schema
+from tui.engine.schema.pattern import Pattern
+from tui.engine.session import Options, Session
 from tui.engine.streams_board import StreamBoard
 from tui.engine.streams_trouble import Thresholds
 from tui.engine.tail_live import LiveTail
-from tui.panes.streams_all import AllStreamsPane
 from tui.panes.streams_inside import InsidePane
 from tui.panes.streams_tail import LiveTailPane
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.streams import StreamsPage
 from widgets.log import Log
 from widgets.table import Table
-
-WIDE = (160, 48)
-
-
-def fill(server: Server) -> None:
-    """One stream that is fine, one whose group is behind, one with pending entries."""
-    server.ask_all([("XADD", "fine", "*", "n", n) for n in range(5)])
-    server.ask_all([("XADD", "late", "*", "n", n) for n in range(150)])
-    server.ask_all([("XADD", "work", "*", "job", n, "data", f'{{"id": {n}, "what": "mail"}}') for n in range(60)])
-    server.ask_all([("XGROUP", "CREATE", key, "group", "0") for key in ("late", "work")])
-    server.ask("XREADGROUP", "GROUP", "group", "ann", "COUNT", 50, "STREAMS", "work", ">")
-    server.ask("XREADGROUP", "GROUP", "group", "bob", "COUNT", 10, "STREAMS", "work", ">")
-
-
-def names(look: Looking) -> list[object]:
-    return [row.key for row in look.pane(AllStreamsPane).query_one(Table).rows]
-
-
-def inside(look: Looking) -> list[object]:
-    return [row.key for row in look.pane(InsidePane).query_one(Table).rows]
-
-
-def focused(look: Looking) -> str:
-    return look.page.panes[look.page.current].TITLE
-
-
-async def open_page(look: Looking) -> None:
-    await look.until_shown("● live")
-    await look.press("3")
-    await look.until(lambda: isinstance(look.page, StreamsPage) and names(look))
-
-
-async def to(look: Looking, key: bytes) -> None:
-    """Put the cursor on a stream."""
-    look.pane(AllStreamsPane).query_one(Table).move_to_key(key)
-    await look.until(lambda: look.pane(InsidePane).key == key)
 
 
 @pytest.fixture
@@ -315,71 +281,59 @@ async def test_an_empty_database_teaches(valkey: Server) -> None:
         await look.until_shown("XADD events * type hello", "listen to a channel with c")
 
 
-async def answer(look: Looking, *texts: str) -> None:
-    """Fill in a dialog and say yes."""
-    await look.until(lambda: isinstance(look.app.screen, ConfirmScreen) and not look.app.screen.deaf)
-    for field, text in zip(look.app.screen.query(Input), texts, strict=True):
-        field.value = text
-    await look.until(lambda: not look.app.screen.query_one("#yes", Button).disabled)
-    screen = look.app.screen
-    look.app.screen.query_one("#yes", Button).press()
-    await look.until(lambda: look.app.screen is not screen)
-
-
-async def test_entries_of_a_consumer_are_given_to_another_and_taken_back(look: Looking, valkey: Server) -> None:
-    def held() -> dict[bytes, int]:
-        return {one[1]: one[3] for one in valkey.ask("XINFO", "CONSUMERS", "work", "group")}
-
-    await to(look, b"work")
-    await look.press("enter")
-    await look.until(lambda: inside(look) == [b"group"])
-    await look.press("enter")
-    await look.until(lambda: inside(look) == ["all", b"ann", b"bob"])
-    await look.press("down", "m")
-    await answer(look, "carl", "0s")
-    await look.until_shown("These 50 entries of group group of work go to carl", "u takes it back")
-    await answer(look)
-    await look.until(lambda: held() == {b"ann": 0, b"bob": 10, b"carl": 50})
-    await look.press("u")
-    await look.until(lambda: held() == {b"ann": 50, b"bob": 10, b"carl": 0})
-
-
-async def test_a_trim_says_exactly_what_goes_and_wants_the_name(look: Looking, valkey: Server) -> None:
-    await to(look, b"late")
-    await look.press("t")
-    await answer(look, "30")
-    await look.until_shown("120 entries of late go, up to", "This cannot be undone")
-    assert look.app.screen.query_one("#yes", Button).disabled
-    await answer(look, "late")
-    await look.until(lambda: valkey.ask("XLEN", "late") == 30)
-
-
-async def test_a_group_is_deleted_and_comes_back(look: Looking, valkey: Server) -> None:
-    before = valkey.ask("XPENDING", "work", "group")
-    await to(look, b"work")
-    await look.press("enter")
-    await look.until(lambda: inside(look) == [b"group"])
-    await look.press("d")
-    await look.until_shown("2 consumers, 60 entries pending")
-    await answer(look, "group")
-    await look.until(lambda: valkey.ask("XINFO", "GROUPS", "work") == [])
-    await look.press("u")
-    await look.until(
-        lambda: valkey.ask("XINFO", "GROUPS", "work") and valkey.ask("XPENDING", "work", "group") == before
-    )
-
-
-async def test_in_a_read_only_session_there_is_nothing_to_change_with(valkey: Server) -> None:
-    fill(valkey)
-    async with looking(valkey.port, WIDE, settings=replace(QUICK, read_only=True)) as look:
+async def test_scrolling_up_from_a_place_reads_what_was_before_it(valkey: Server) -> None:
+    valkey.ask_all([("XADD", "log", f"{n}-1", "n", n) for n in range(1, 5001)])
+    async with looking(valkey.port, WIDE) as look:
         await open_page(look)
-        await to(look, b"late")
-        await look.press("t", "A", "enter")
-        await look.until(lambda: inside(look) == [b"group"])
-        await look.press("d", "i")
-        assert look.app.screen is look.page
-        assert not any(id_.startswith(("streams.trim", "streams.delete")) for id_ in shown_keys(look))
+        await look.until_shown("n=5000")
+        await look.press("g")
+        look.page.query_one("#jump", Input).value = "3000"
+        await look.press("enter")
+        await look.until_shown("3000-1", "reading on from there")
+        log = look.pane(LiveTailPane).query_one(Log)
+        await look.press("up")
+        await look.until(lambda: log.line_count == 2000)
+        assert log.item.id == b"3000-1", "nothing moves"
+        await look.press("up")
+        await look.until_shown("n=2999")
+        assert log.item.id == b"2999-1"
+        await look.press("home")
+        await look.until(lambda: log.line_count == 3000)
+        await look.press("home")
+        await look.until(lambda: log.line_count > 3000)
 
 
-def shown_keys(look: Looking) -> list[str]:
-    return [binding.id or "" for _, binding, enabled, _ in look.app.screen.active_bindings.values() if enabled]
+async def test_a_filter_of_any_kind_leaves_the_keyboard_alive_and_searches_back_on_demand(valkey: Server) -> None:
+    body = "a" * 800 + "!"
+    valkey.ask_all(
+        [("XADD", "log", f"{n}-1", "n", n, "x", body, "data", f'{{"user": {{"id": {n}}}}}') for n in range(12_000)]
+    )
+    async with looking(valkey.port, WIDE) as look:
+        await open_page(look)
+        await look.until_shown("n=11999")
+        await look.press("T", "slash")
+        look.page.query_one("#filter", Input).value = "/^(a+)+$/"
+        await look.press("enter")
+        await look.until_shown("nothing that came so far passes", "home searches further back")
+        await look.press("home")
+        await look.until_shown("searched back to")
+        await look.press("escape", "slash")
+        look.page.query_one("#filter", Input).value = "data.user.id=11500"
+        await look.press("enter", "home")
+        await look.until_shown("11500-1")
+
+
+async def test_a_group_that_the_schema_wants_and_nobody_made_is_flagged(valkey: Server) -> None:
+    valkey.ask("XADD", "events:workflow", "*", "a", "b")
+    session = Session(Address(HOST, valkey.port), Options(interval=0.1, schemas=(schema(),)))
+    async with looking(valkey.port, WIDE, session=session) as look:
+        await open_page(look)
+        await look.until_shown("✗ no group", "the group workers does not exist")
+        valkey.ask("XGROUP", "CREATE", "events:workflow", "workers", "$")
+        await look.until(lambda: "no group" not in look.text)
+
+
+def schema() -> Schema:
+    """One that wants a group."""
+    family = Family("s", "events", Pattern("events:{name}"), "", types=("stream",), groups=("workers",))
+    return Schema("s", "a system", Path("s.toml"), (family,))

@@ -86,6 +86,32 @@ async def test_an_open_ended_log_asks_for_more_and_never_follows(on_stage: Any) 
         assert "new" not in stage.lines[-1]
 
 
+async def test_a_log_with_more_before_it_asks_for_that_and_stays_where_it_is_when_it_comes(on_stage: Any) -> None:
+    log = log_of()
+    async with on_stage(log, 30, 4) as stage:
+        log.earlier = True
+        log.show_window(window(101, 20), 101)
+        log.focus()
+        await stage.settle()
+        await stage.pilot.press("up", "up")
+        assert stage.told(Log.StartNear) == []
+        await stage.pilot.press("home")
+        await stage.settle()
+        assert len(stage.told(Log.StartNear)) == 1
+        log.show_window(window(81, 40), 81)
+        await stage.settle()
+        assert (log.item, shown(stage)[0]) == (101, "entry 101")
+        await stage.pilot.press("up")
+        assert log.item == 100
+        log.show_window(window(81, 5), 81)
+        await stage.settle()
+        await stage.pilot.press("home", "home")
+        assert len(stage.told(Log.StartNear)) == 3, "from the first line, too"
+        log.earlier = False
+        await stage.pilot.press("home")
+        assert len(stage.told(Log.StartNear)) == 3
+
+
 async def test_a_window_that_begins_anew_is_shown_from_its_end_or_its_first_line(on_stage: Any) -> None:
     log = log_of()
     async with on_stage(log, 30, 4) as stage:

@@ -211,7 +211,7 @@ class MigrationPlatform(System):
         for _ in range(4):
             connection = f"connection_{world.hex(10)}"
             yield put(f"sse:expire:{connection}", connection, 300)
-        # and a flow whose events nobody trims.
+        # and a flow whose events nobody trims, and no group reads.
         key = f"flow:events:{world.uuid()}"
         for number in range(UNTRIMMED):
             at = int((world.now - 3600) * 1000) + number * 250

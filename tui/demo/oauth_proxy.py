@@ -165,6 +165,8 @@ class OauthProxy(System):
         for number in range(4):
             yield put(f"oauth:state:{world.secret(22)}", f'{{"client_id":"{world.pick(self.clients)}"}}')
             yield put(f"cert:status:retry-{number}", '{"status":"failed","step":"dns-01"}', 3600)
+        # a certificate whose host is forgotten when it ends, though it will be renewed;
+        yield ("EXPIRE", f"cert:domain:{self.hosts[0]}", 60 * DAY)
         # ports written by a script that knows no hashes; a revocation that forgets the index; and logins without it.
         yield put("service:ports:legacy", '{"http":3999}')
         for user in self.users[:5]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 DEFAULT_PORT = 6379
+SENTINEL_PORT = 26379
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One place to connect to, with credentials. Its repr never shows the password."""
+    """One place to connect to, with credentials. Its repr never shows a password."""
 
     host: str = "localhost"
     port: int = DEFAULT_PORT
@@ -35,6 +36,14 @@ class Address:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: Tls | None = None
+    ssh: str | None = None
+    """`[user@]host` whose sshd forwards the connection; host and port (or the socket) are then as seen from there."""
+    sentinel: str | None = None
+    """Name of the primary to look at; host and port are then those of a Sentinel that watches it."""
+    sentinel_password: str | None = field(default=None, repr=False)
+    """What the Sentinel itself wants as password, if anything."""
+    replica: bool = False
+    """Look at a replica instead of the primary."""
 
     @property
     def label(self) -> str:
@@ -91,7 +100,8 @@ def parse_url(url: str) -> dict[str, object]:
     """Take a URL apart into the fields it names: host, port, socket, db, username, password, tls, TLS files.
 
     `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, `unix://[[user]:password@]/path[?db=N]`;
-    user and password may be percent-encoded. As in redis-cli, what stands alone before `@` is the password.
+    user and password may be percent-encoded. As in redis-cli, what stands alone before `@` is the password; it is also
+    returned as `alone`, for whoever knows the password already.
 
     Raises:
         ValueError: with a sentence that never contains any part of the URL, for it may be part of a password.
@@ -128,7 +138,7 @@ def _credentials(netloc: str) -> dict[str, object]:
     if not at:
         return {}
     user, colon, password = userinfo.partition(":")
-    named = {"username": user, "password": password} if colon else {"password": user}
+    named = {"username": user, "password": password} if colon else {"password": user, "alone": user}
     try:
         return {name: unquote(text, errors="strict") for name, text in named.items() if text}
     except UnicodeDecodeError:

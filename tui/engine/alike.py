@@ -23,6 +23,9 @@ THINGS = 32
 """Names at the end of keys that may be what is known of each of many (`user:{int}:cart`), when each has many keys."""
 STRAY = 0.1
 """Siblings of a family with at most this part of its keys, and a shape that its ids take by chance, belong to it."""
+COMPARED = 50_000
+"""Pairs of siblings that are compared at most, those of the biggest families first: 50 ms. Some hundred shapes side by
+side stay below; thousands, which only somebody nasty makes, would take half a minute in which no key works."""
 CROWD_OF_TREES = 8
 """The same for words with equal structure below them: structure makes it surer, so fewer are enough."""
 ROOT_CROWD = 100
@@ -101,15 +104,22 @@ def _strays(counts: Counts, depth: int) -> Moves:
     for shape in counts:
         if len(shape) > depth:
             siblings.setdefault((shape[:depth], shape[depth + 1 :]), []).append(shape)
+    mains = [
+        (main, shapes)
+        for shapes in siblings.values()
+        if len(shapes) > 1
+        for main in shapes
+        if has_placeholder(main[depth])
+    ]
     moves: dict[Shape, Shape] = {}
-    for shapes in siblings.values():
-        if len(shapes) > 1:
-            # Biggest first: what has been taken by a bigger one takes nothing itself.
-            for main in sorted(shapes, key=lambda shape: -counts[shape]):
-                if has_placeholder(main[depth]) and main not in moves:
-                    takes, limit = taker(main[depth]), max(1, STRAY * counts[main])
-                    strays = (shape for shape in shapes if shape != main and counts[shape] <= limit)
-                    moves.update((shape, main) for shape in strays if shape not in moves and takes(shape[depth]))
+    left = COMPARED
+    # Biggest first: what has been taken by a bigger one takes nothing itself.
+    for main, shapes in sorted(mains, key=lambda pair: -counts[pair[0]]):
+        if main not in moves and left >= len(shapes):
+            left -= len(shapes)
+            takes, limit = taker(main[depth]), max(1, STRAY * counts[main])
+            strays = (shape for shape in shapes if shape != main and counts[shape] <= limit)
+            moves.update((shape, main) for shape in strays if shape not in moves and takes(shape[depth]))
     return moves
 
 

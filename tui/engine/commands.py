@@ -11,23 +11,40 @@ redtop counts its own and takes them out of every rate it shows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import hiredis
 
+from tui.engine import tallies
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
+from tui.engine.tallies import MISS, NOTHING, Reply, Tally, Teller
 
-Reply = Any
-"""bytes, int, None, a list of replies, or a ReplyError."""
-
-Tally = tuple[int, int]
-"""Keyspace (hits, misses) that a command has caused."""
-
-NOTHING: Tally = (0, 0)
-HIT: Tally = (1, 0)
-MISS: Tally = (0, 1)
+__all__ = [
+    "CONTAINERS",
+    "LISTENS",
+    "NOTHING",
+    "READS",
+    "WRITES",
+    "Exchange",
+    "KeyQuestions",
+    "NotAllowedError",
+    "Permit",
+    "Purpose",
+    "Purposes",
+    "Reply",
+    "Run",
+    "Tally",
+    "allow",
+    "exchange",
+    "name_of",
+    "of_runs",
+    "purposes_of",
+    "rule_of",
+    "subscription",
+]
 
 
 class NotAllowedError(Exception):
@@ -42,186 +59,156 @@ class Permit:
     """Why a person, or a profile, wants nothing written: a sentence; None when it may be."""
     replica: bool = False
     """Whether the server is a replica: its data is its primary's."""
+    partial: str | None = None
+    """Why only one node of a cluster can be seen: a sentence. A part of what is meant must not pass for all of it."""
 
     @property
     def refusal(self) -> str | None:
         """Why nothing may be written: a sentence; None when it may be."""
-        return self.asked_for or ("this server is a replica: write to its primary" if self.replica else None)
+        replica = "this server is a replica: write to its primary" if self.replica else None
+        return self.asked_for or self.partial or replica
 
 
-Gone = Collection[bytes]
-"""Keys that other replies of the same exchange say do not exist."""
-
-
-def _no_tally(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    return NOTHING
-
-
-def _type(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    return MISS if reply == b"none" else _by_error(command, reply, gone)
-
-
-def _ttl(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    return MISS if reply == -2 else _by_error(command, reply, gone)
-
-
-def _by_error(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count commands that answer a missing key with an error; WRONGTYPE has found the key, so it is a hit."""
-    if not isinstance(reply, ReplyError):
-        return HIT
-    if reply.code in {"ERR", "NOGROUP"} and "no such key" in str(reply).lower():
-        return MISS
-    return HIT if reply.code in {"WRONGTYPE", "NOGROUP"} else NOTHING
-
-
-def _range(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count one look-up; an empty reply does not say whether the key exists, so ask TYPE or XINFO beside it."""
-    return MISS if not reply and command[1] in gone else _by_error(command, reply, gone)
-
-
-def _length(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count the length of a container: an empty one does not exist."""
-    return MISS if reply == 0 else _by_error(command, reply, gone)
-
-
-def _pages(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count one page of a container: a page may be empty though the key exists, so ask TYPE beside it."""
-    empty = isinstance(reply, list) and not reply[1]
-    return MISS if empty and command[1] in gone else _by_error(command, reply, gone)
-
-
-def _element(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count a look for one element: "not there" may mean that the key is missing, so ask TYPE beside it."""
-    return MISS if command[1] in gone and not isinstance(reply, ReplyError) else _by_error(command, reply, gone)
-
-
-def _object(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count OBJECT: nil for a missing key; the wrong eviction policy is noticed after the look-up."""
-    if isinstance(reply, ReplyError):
-        return HIT if "policy" in str(reply) else NOTHING
-    return MISS if reply is None else HIT
-
-
-def _field_ttls(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count HPTTL: of a missing key it says what it says of missing fields."""
-    return MISS if command[1] in gone and isinstance(reply, list) else _by_error(command, reply, gone)
-
-
-def _dump(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count DUMP: nil for a missing key."""
-    return MISS if reply is None else _by_error(command, reply, gone)
-
-
-def _consumers(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count XINFO CONSUMERS: a missing key and a missing group are told apart by the code of the error."""
-    if isinstance(reply, ReplyError):
-        return {"ERR": MISS, "NOGROUP": HIT, "WRONGTYPE": HIT}.get(reply.code, NOTHING)
-    return HIT
-
-
-def _xpending(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count XPENDING: one sentence says that the key, or only the group, is missing, so ask TYPE beside it."""
-    if isinstance(reply, ReplyError) and reply.code == "NOGROUP":
-        return MISS if command[1] in gone else HIT
-    return _by_error(command, reply, gone)
-
-
-def _xread(command: Sequence[bytes], reply: Reply, gone: Gone) -> Tally:
-    """Count two look-ups per stream; only TYPE or XINFO beside it tells which ones exist.
-
-    With a key of another type among several, the server stops there: then this is the least it can have been.
-    """
-    if isinstance(reply, ReplyError):
-        return HIT if reply.code == "WRONGTYPE" else NOTHING
-    words = command[[word.upper() for word in command].index(b"STREAMS") + 1 :]
-    streams = words[: len(words) // 2]
-    missing = sum(stream in gone for stream in streams)
-    return 2 * (len(streams) - missing), 2 * missing
-
-
-READS: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {
-    "client|no-touch": _no_tally,
-    "client|setname": _no_tally,
-    "dbsize": _no_tally,
-    "dump": _dump,
-    "getrange": _range,
-    "hlen": _length,
-    "hmget": _element,
-    "hpttl": _field_ttls,
-    "hscan": _pages,
-    "info": _no_tally,
-    "llen": _length,
-    "lpos": _element,
-    "lrange": _range,
-    "memory|usage": _no_tally,
-    "object|encoding": _object,
-    "object|freq": _object,
-    "object|idletime": _object,
-    "pexpiretime": _ttl,
-    "ping": _no_tally,
-    "pttl": _ttl,
-    "scan": _no_tally,
-    "scard": _length,
-    "sismember": _element,
-    "sscan": _pages,
-    "strlen": _range,
-    "time": _no_tally,
-    "type": _type,
-    "xinfo|consumers": _consumers,
-    "xinfo|groups": _by_error,
-    "xinfo|stream": _by_error,
-    "xlen": _range,
-    "xpending": _xpending,
-    "xrange": _range,
-    "xread": _xread,
-    "xrevrange": _range,
-    "zcard": _length,
-    "zrange": _range,
-    "zscan": _pages,
-    "zscore": _element,
+READS: Mapping[str, Teller] = {
+    "asking": tallies.no_tally,
+    "client|no-touch": tallies.no_tally,
+    "client|setname": tallies.no_tally,
+    "cluster|info": tallies.no_tally,
+    "cluster|nodes": tallies.no_tally,
+    "cluster|shards": tallies.no_tally,
+    "cluster|slot-stats": tallies.no_tally,
+    "dbsize": tallies.no_tally,
+    "dump": tallies.dump,
+    "getrange": tallies.range_,
+    "hlen": tallies.length,
+    "hmget": tallies.element,
+    "hpttl": tallies.field_ttls,
+    "hscan": tallies.pages,
+    "info": tallies.no_tally,
+    "llen": tallies.length,
+    "lpos": tallies.element,
+    "lrange": tallies.range_,
+    "memory|usage": tallies.no_tally,
+    "object|encoding": tallies.object_,
+    "object|freq": tallies.object_,
+    "object|idletime": tallies.object_,
+    "pexpiretime": tallies.ttl,
+    "ping": tallies.no_tally,
+    "pttl": tallies.ttl,
+    "scan": tallies.no_tally,
+    "scard": tallies.length,
+    "sentinel|get-master-addr-by-name": tallies.no_tally,
+    "sentinel|masters": tallies.no_tally,
+    "sentinel|replicas": tallies.no_tally,
+    "sentinel|sentinels": tallies.no_tally,
+    "sismember": tallies.element,
+    "sscan": tallies.pages,
+    "strlen": tallies.range_,
+    "time": tallies.no_tally,
+    "type": tallies.type_,
+    "xinfo|consumers": tallies.consumers,
+    "xinfo|groups": tallies.by_error,
+    "xinfo|stream": tallies.by_error,
+    "xlen": tallies.range_,
+    "xpending": tallies.xpending,
+    "xrange": tallies.range_,
+    "xread": tallies.xread,
+    "xrevrange": tallies.range_,
+    "zcard": tallies.length,
+    "zrange": tallies.range_,
+    "zscan": tallies.pages,
+    "zscore": tallies.element,
 }
 """Allowed commands that change nothing, by their ACL name."""
 
-WRITES: frozenset[str] = frozenset(
-    {
-        # What makes a change safe stands here too: none of it is of use without a change.
-        "discard",
-        "exec",
-        "hdel",
-        "lrem",
-        "multi",
-        "persist",
-        "pexpire",
-        "pexpireat",
-        "renamenx",
-        "restore",
-        "srem",
-        "unlink",
-        "unwatch",
-        "watch",
-        "xack",
-        "xadd",
-        "xclaim",
-        "xdel",
-        "xgroup|create",
-        "xgroup|createconsumer",
-        "xgroup|delconsumer",
-        "xgroup|destroy",
-        "xgroup|setid",
-        "xtrim",
-        "zrem",
-    }
-)
-"""Allowed commands of a `Writer`, by their ACL name."""
 
-_WRITE_TALLIES: Mapping[str, Callable[[Sequence[bytes], Reply, Gone], Tally]] = {"xack": _range, "xclaim": _xpending}
+class Purpose(StrEnum):
+    """What a command serves; the ACL rules that `redtop acl` prints are made of it."""
+
+    WATCH = "watch"
+    CLUSTER = "cluster"
+    """Watching the nodes of a cluster."""
+    SENTINEL = "sentinel"
+    """Asking a Sentinel, which is a server of its own."""
+    PURGE = "purge"
+    REVOKE = "revoke"
+    EDIT = "edit"
+    STREAMS = "streams"
+
+
+Purposes = frozenset[Purpose]
+
+LISTENS = frozenset({"psubscribe", "subscribe"})
+"""What only watches as well, and needs a connection of its own: see `subscription`."""
+
+_OTHER_READS: Mapping[str, Purposes] = {
+    "asking": frozenset({Purpose.CLUSTER}),
+    "cluster|info": frozenset({Purpose.CLUSTER}),
+    "cluster|nodes": frozenset({Purpose.CLUSTER}),
+    "cluster|shards": frozenset({Purpose.CLUSTER}),
+    "cluster|slot-stats": frozenset({Purpose.CLUSTER}),
+    "dump": frozenset({Purpose.PURGE, Purpose.EDIT}),
+    "pexpiretime": frozenset({Purpose.PURGE, Purpose.EDIT}),
+    "sentinel|get-master-addr-by-name": frozenset({Purpose.SENTINEL}),
+    "sentinel|masters": frozenset({Purpose.SENTINEL}),
+    "sentinel|replicas": frozenset({Purpose.SENTINEL}),
+    "sentinel|sentinels": frozenset({Purpose.SENTINEL}),
+    "time": frozenset({Purpose.PURGE, Purpose.EDIT}),
+}
+"""What the reads are for that watching a single server has no use for."""
+
+_SAFE = frozenset({Purpose.PURGE, Purpose.REVOKE, Purpose.EDIT})
+"""What watches a key before it changes it."""
+
+WRITES: Mapping[str, Purposes] = {
+    # What makes a change safe stands here too: none of it is of use without a change.
+    "exec": _SAFE,
+    "hdel": frozenset({Purpose.REVOKE}),
+    "lrem": frozenset({Purpose.REVOKE}),
+    "multi": _SAFE,
+    "persist": frozenset({Purpose.EDIT}),
+    "pexpire": frozenset({Purpose.EDIT}),
+    "pexpireat": frozenset({Purpose.EDIT}),
+    "renamenx": frozenset({Purpose.EDIT}),
+    "restore": frozenset({Purpose.PURGE}),
+    "srem": frozenset({Purpose.REVOKE}),
+    "unlink": frozenset({Purpose.PURGE, Purpose.REVOKE}),
+    "unwatch": _SAFE,
+    "watch": _SAFE,
+    "xack": frozenset({Purpose.STREAMS}),
+    "xadd": frozenset({Purpose.STREAMS}),
+    "xclaim": frozenset({Purpose.STREAMS}),
+    "xdel": frozenset({Purpose.STREAMS}),
+    "xgroup|create": frozenset({Purpose.STREAMS}),
+    "xgroup|createconsumer": frozenset({Purpose.STREAMS}),
+    "xgroup|delconsumer": frozenset({Purpose.STREAMS}),
+    "xgroup|destroy": frozenset({Purpose.STREAMS}),
+    "xgroup|setid": frozenset({Purpose.STREAMS}),
+    "xtrim": frozenset({Purpose.STREAMS}),
+    "zrem": frozenset({Purpose.REVOKE}),
+}
+"""Allowed commands of a `Writer`, by their ACL name, and what they are for."""
+
+_WRITE_TALLIES: Mapping[str, Teller] = {"xack": tallies.range_, "xclaim": tallies.xpending}
 """Of the commands that change something, those that look the key up as reads do; ask TYPE beside them."""
 
-CONTAINERS = frozenset({b"CLIENT", b"MEMORY", b"OBJECT", b"XGROUP", b"XINFO"})
+CONTAINERS = frozenset({b"CLIENT", b"CLUSTER", b"MEMORY", b"OBJECT", b"SENTINEL", b"XGROUP", b"XINFO"})
 """Commands whose second word belongs to the name."""
 
 _KEY_AT = {"pexpiretime": 1, "pttl": 1, "type": 1, "xinfo|consumers": 2, "xinfo|groups": 2, "xinfo|stream": 2}
 """Where the key stands in commands whose reply says whether it exists."""
+
+
+class Run(NamedTuple):
+    """The same command some times in a row."""
+
+    name: str
+    """By its ACL name."""
+    times: int
+    first: Sequence[bytes]
+    """The words of the first of them."""
+    packed: bytes
+    """All of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +222,8 @@ class Exchange:
     """Number of replies."""
     tally: Callable[[Sequence[Reply]], Tally]
     """Keyspace hits and misses caused, told from the replies."""
+    runs: tuple[Run, ...] = ()
+    """The commands, in order, where some of them may be left out; empty where they belong together."""
 
 
 def name_of(command: Sequence[bytes]) -> str:
@@ -275,8 +264,17 @@ def exchange(*commands: Sequence[bytes | int], permit: Permit | None = None) -> 
         tallies = [_tally_of(name)(command, reply, gone) for name, command, reply in asked]
         return sum(hits for hits, _ in tallies), sum(misses for _, misses in tallies)
 
-    payload = b"".join(_packed(command) for command in packed)
-    return Exchange(payload, Counter(names), len(packed), tally)
+    runs = [Run(name, 1, words, _packed(words)) for name, words in zip(names, packed, strict=True)]
+    return of_runs(runs, tally)
+
+
+def of_runs(runs: Sequence[Run], tally: Callable[[Sequence[Reply]], Tally]) -> Exchange:
+    """Put packed commands into one exchange."""
+    calls: Counter[str] = Counter()
+    for run in runs:
+        calls[run.name] += run.times
+    payload = b"".join([run.packed for run in runs])
+    return Exchange(payload, calls, sum(run.times for run in runs), tally, tuple(runs))
 
 
 def subscription(channels: Sequence[bytes], patterns: Sequence[bytes] = ()) -> Exchange:
@@ -289,6 +287,13 @@ def subscription(channels: Sequence[bytes], patterns: Sequence[bytes] = ()) -> E
     return Exchange(payload, Counter(name for name, _ in said), len(said), lambda _: NOTHING)
 
 
+def purposes_of(name: str) -> Purposes:
+    """Return what a command that may be sent is for; KeyError for any other."""
+    if name in READS or name in LISTENS:
+        return _OTHER_READS.get(name, frozenset({Purpose.WATCH}))
+    return WRITES[name]
+
+
 def allow(name: str, permit: Permit | None) -> None:
     """Let a command of that ACL name pass, or raise as `exchange` does."""
     if name in READS:
@@ -299,8 +304,8 @@ def allow(name: str, permit: Permit | None) -> None:
         raise Unavailable(Failure(Kind.READ_ONLY, permit.refusal))
 
 
-def _tally_of(name: str) -> Callable[[Sequence[bytes], Reply, Gone], Tally]:
-    return READS.get(name) or _WRITE_TALLIES.get(name, _no_tally)
+def _tally_of(name: str) -> Teller:
+    return READS.get(name) or _WRITE_TALLIES.get(name, tallies.no_tally)
 
 
 def _is_gone(name: str, command: Sequence[bytes], reply: Reply) -> bool:
@@ -326,16 +331,16 @@ class KeyQuestions:
 
     def __init__(self, *, memory: bool, ttl: bool = True) -> None:
         self.names = ("type", *(("pttl",) if ttl else ()), *(("memory|usage",) if memory else ()))
-        self._heads = [_head([word.encode() for word in name.upper().split("|")]) for name in self.names]
+        self._words = [[word.encode() for word in name.upper().split("|")] for name in self.names]
+        self._heads = [_head(words) for words in self._words]
 
     def exchange(self, keys: Sequence[bytes], *others: Sequence[bytes | int]) -> Exchange:
         """Ask every question of every key, then the other commands; one round trip."""
         tails = [b"$%d\r\n%b\r\n" % (len(key), key) for key in keys]
-        parts = [head + (head.join(tails)) for head in self._heads] if tails else []
         rest = exchange(*others)
         count = len(tails)
-        calls = Counter(dict.fromkeys(self.names, count))
-        calls.update(rest.calls)
+        questions = zip(self.names, self._words, self._heads, strict=True) if tails else ()
+        runs = [Run(name, count, [*words, keys[0]], head + head.join(tails)) for name, words, head in questions]
         asked = len(self.names) * count
         looked = count * (1 + ("pttl" in self.names))
 
@@ -345,7 +350,7 @@ class KeyQuestions:
             hits, misses = rest.tally(replies[asked:])
             return looked - gone - denied + hits, gone + misses
 
-        return Exchange(b"".join([*parts, rest.payload]), calls, asked + rest.expected, tally)
+        return of_runs([*runs, *rest.runs], tally)
 
 
 def _head(words: Sequence[bytes]) -> bytes:

@@ -11,7 +11,7 @@ housekeeping too: the figure is then an upper bound.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.engine.footprint import Cost, Footprint
@@ -56,13 +56,24 @@ class CostMeter:
         """Seconds of the servers' main threads taken between the first and the last measurement, over all nodes; None
         until measured, and for good when a part could not be (a restart, CONFIG RESETSTAT)."""
         self._gaps = False
-        self._marks: list[_Mark | None] = []
+        self._marks: dict[Hashable, _Mark | None] = {}
 
-    def measure(self, at: float, infos: Sequence[Sequence[Info]], footprints: Sequence[Footprint]) -> None:
-        """Take in one round of (INFO, commandstats, debug) per node at clock seconds `at`."""
-        marks = [_mark(at, node, footprint) for node, footprint in zip(infos, footprints, strict=False)]
-        pairs = list(zip(self._marks, marks, strict=False))
-        self._marks = list(marks)
+    def measure(
+        self,
+        at: float,
+        infos: Sequence[Sequence[Info]],
+        footprints: Sequence[Footprint],
+        nodes: Sequence[Hashable] | None = None,
+    ) -> None:
+        """Take in one round of (INFO, commandstats, debug) per node at clock seconds `at`.
+
+        `nodes` tells who they are, where others may answer than the last time.
+        """
+        who = range(len(infos)) if nodes is None else nodes
+        told = zip(who, infos, footprints, strict=False)
+        marks = {name: _mark(at, node, footprint) for name, node, footprint in told}
+        pairs = [(self._marks[name], mark) for name, mark in marks.items() if name in self._marks]
+        self._marks = marks
         known = [(before, after) for before, after in pairs if before and after and after.at > before.at]
         spans = [(_share(*pair), pair[1].at - pair[0].at) for pair in known]
         shares = [share for share, _ in spans if share is not None]

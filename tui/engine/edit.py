@@ -15,6 +15,7 @@ from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.inspect import KeyFacts, Missing, look
 from tui.engine.keylist import exact
 from tui.engine.printable import printable
+from tui.engine.slots import slot_of
 from tui.engine.writer import Writer, writer
 
 SLACK = 2.0
@@ -68,7 +69,9 @@ async def apply(deployment: Deployment, edit: Edit, seen: KeyFacts) -> Failure |
 
     Should the answer be lost, and with it the way to ask, the failure says that the outcome is unknown.
     """
-    node = deployment.nodes[0]
+    node = deployment.node_of(edit.key)
+    if isinstance(edit, Rename) and deployment.is_cluster and slot_of(edit.key) != slot_of(edit.to):
+        return Failure(Kind.REPLY, "in a cluster the new name must have the same slot: keep what stands in {braces}")
     try:
         async with writer(node) as pen:
             refused = await _still(pen, edit, seen)

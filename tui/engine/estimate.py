@@ -13,11 +13,16 @@ Of a rare family a few more or fewer may have been seen by chance, and then its 
 its estimate is. So one unit more is allowed for: that makes the interval as wide as Wilson's (Brown, Cai and DasGupta,
 Interval Estimation for a Binomial Proportion, 2001). The unit is what comes at once: a key, a clump of keys, or the
 bytes of the keys that weigh most.
+
+Nodes of a cluster are strata: of each another part may have been read, so each is scaled up by itself, and their
+variances add up (Cochran, sections 5.3 to 5.4). How many degrees of freedom that leaves is Satterthwaite's estimate
+(Cochran, section 5.4).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 GROUPS = 32
@@ -39,6 +44,11 @@ class Spread:
     def add(self, amount: int, group: int) -> None:
         """Take in a page of that group which held `amount` of this family."""
         self.amounts[group] = self.amounts.get(group, 0) + amount
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.amounts.values())
 
     def absorb(self, other: Spread) -> None:
         """Become the spread of both families together."""
@@ -105,3 +115,113 @@ def error_of(total: float, variance: float, pages: Pages, population: int, each:
     unit = max(each, variance / total) if total else each
     unseen = 1 - pages.keys / population
     return STUDENT[pages.used - 2] * math.sqrt((variance + unit * unit) * unseen) / pages.keys * population
+
+
+@dataclass(slots=True)
+class Strata:
+    """How much has been read of each node."""
+
+    parts: list[Pages] = field(default_factory=lambda: [Pages()])
+
+    def add(self, page: int, stratum: int = 0) -> int:
+        """Take in one page of `page` keys of that node, and return the group it belongs to, which is of that node."""
+        while len(self.parts) <= stratum:
+            self.parts.append(Pages())
+        return stratum * GROUPS + self.parts[stratum].add(page)
+
+    @property
+    def keys(self) -> int:
+        """Keys read."""
+        return sum(part.keys for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What has been read, and how many keys there are: scales up what was counted."""
+
+    strata: Sequence[tuple[Pages, int]]
+    """Of each node the pages read, and the keys there are; those of which nothing is known are left out."""
+    keys: int
+    """Keys read."""
+    population: int
+    """Keys there are."""
+
+    @classmethod
+    def of(cls, strata: Strata, populations: Sequence[int]) -> Sample:
+        """Scale each node up to the keys that it has."""
+        parts = [*strata.parts, *(Pages() for _ in populations[len(strata.parts) :])]
+        return cls(list(zip(parts, populations, strict=True)), strata.keys, sum(populations))
+
+    @classmethod
+    def alike(cls, strata: Strata, population: int) -> Sample:
+        """Scale all nodes up alike, to so many keys together."""
+        scale = population / strata.keys if strata.keys else 0.0
+        shares = [round(part.keys * scale) for part in strata.parts]
+        return cls(list(zip(strata.parts, shares, strict=True)), strata.keys, population)
+
+    @property
+    def itself(self) -> Sample:
+        """The keys read, taken for all there are."""
+        return Sample([(pages, pages.keys) for pages, _ in self.strata], self.keys, self.keys)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything has been read."""
+        return self.population <= self.keys
+
+    @property
+    def scale(self) -> float:
+        """Keys there are for each key read."""
+        return self.population / self.keys if self.keys else 0.0
+
+    def total(self, amount: float, spread: Spread) -> float:
+        """Scale up what was counted of a family: `amount` in all, `spread` over the groups."""
+        if len(self.strata) == 1:
+            return amount * self.scale
+        read = [(part.total, pages, population) for part, pages, population in self._apart(spread)]
+        known = sum(population for _, pages, population in read if pages.keys)
+        estimate = sum(total * population / pages.keys for total, pages, population in read if pages.keys)
+        return estimate * self.population / known if known else 0.0  # the others are taken to be like these
+
+    def variance(self, amount: float, spread: Spread) -> float:
+        """Return the variance of what was counted of a family, were other pages read instead."""
+        if len(self.strata) == 1:
+            return variance_of(amount, spread, self.strata[0][0])
+        return sum(variance_of(part.total, part, pages) for part, pages, _ in self._apart(spread) if pages.keys)
+
+    def error(self, amount: float, spread: Spread, each: float = 1.0, least: float = 0.0) -> float:
+        """Return the half-width of the 95 % interval of an estimated total.
+
+        `each` is what one key of the family amounts to (1 when keys are counted), `least` the variance that one unit of
+        the amount has at least. Infinite when fewer than two pages of a node were read, 0 when everything was.
+        """
+        if len(self.strata) == 1:
+            pages, population = self.strata[0]
+            variance = max(variance_of(amount, spread, pages), least * amount)
+            return error_of(amount, variance, pages, population, each)
+        open_parts = [one for one in self._apart(spread) if one[2] > one[1].keys]
+        if any(pages.used < 2 for _, pages, _ in open_parts):
+            return math.inf
+        return _combined(open_parts, each, least)
+
+    def _apart(self, spread: Spread) -> list[tuple[Spread, Pages, int]]:
+        """Take a spread apart by node."""
+        parts = [Spread() for _ in self.strata]
+        for group, amount in spread.amounts.items():
+            parts[group // GROUPS].amounts[group % GROUPS] = amount
+        return [(part, pages, population) for part, (pages, population) in zip(parts, self.strata, strict=True)]
+
+
+def _combined(parts: Sequence[tuple[Spread, Pages, int]], each: float, least: float) -> float:
+    """Return the error of several nodes together, all of them read in part."""
+    squares = freedom = unit = weight = 0.0
+    for part, pages, population in parts:
+        variance = max(variance_of(part.total, part, pages), least * part.total)
+        scaled = (population / pages.keys) ** 2 * (1 - pages.keys / population)
+        squares += variance * scaled
+        freedom += (variance * scaled) ** 2 / (pages.used - 1)
+        unit = max(unit, each, variance / part.total if part.total else each)
+        weight = max(weight, scaled)
+    free = squares * squares / freedom if freedom else sum(pages.used - 1 for _, pages, _ in parts)
+    student = STUDENT[min(len(STUDENT), max(1, int(free))) - 1] if parts else 0.0
+    return student * math.sqrt(squares + unit * unit * weight)

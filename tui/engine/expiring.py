@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tui.engine.commands import Exchange, exchange
 from tui.engine.failure import Failure
 from tui.engine.keyspace import Keyspace, Soon
+from tui.engine.routing import is_unsettled
 from tui.engine.session import Collector, Session
 from tui.engine.survey import Survey
 
@@ -54,16 +55,13 @@ class Expiries(Collector[Expiring]):
         waiting = [soon for soon in self._soonest if soon.at > wall]
         front, rest = waiting[:ASKED], waiting[ASKED:]
         if front:
-            answers = await self.session.deployment.ask_all(_ttls(front))
-            # The key is on one node; on the others it is missing (-2).
-            replies = [answer.replies for answer in answers if not isinstance(answer, Failure)]
-            if not replies:
+            answer = await self.session.deployment.try_ask(_ttls(front))
+            if isinstance(answer, Failure):
                 return  # nobody to ask: they are still in line when the server is back
-            ttls = [
-                max((ttl for ttl in ttls if isinstance(ttl, int)), default=-2) for ttls in zip(*replies, strict=True)
-            ]
             wall = self.session.clock.wall()
-            front = [Soon(wall + ttl / 1000, soon.key) for soon, ttl in zip(front, ttls, strict=False) if ttl >= 0]
+            pairs = list(zip(front, answer.replies, strict=True))
+            front = [Soon(wall + ttl / 1000, soon.key) for soon, ttl in pairs if isinstance(ttl, int) and ttl >= 0]
+            front += [soon for soon, reply in pairs if is_unsettled(reply)]  # its node is away: it is still in line
         self._soonest = sorted([*front, *rest], key=lambda soon: soon.at)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from operator import add
 
 from tui.engine import alike
-from tui.engine.estimate import Pages, Spread
+from tui.engine.estimate import Sample, Spread, Strata
 from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper
 from tui.engine.lifetimes import BOUNDS_MS, BUCKETS, bucket_sums, median_ms
 
@@ -77,6 +77,24 @@ class Tally:
         self.page_keys += other.page_keys
         self.page_bytes += other.page_bytes
 
+    def weighted(self, sample: Sample) -> Tally:
+        """Return it as it would be, had the same part of every node been read; only what adds up over families."""
+        wanted = sample.total(self.keys, self.spread)
+        weight = wanted / (self.keys * sample.scale) if self.keys else 1.0
+        return Tally(
+            keys=round(self.keys * weight),
+            size=round(self.size * weight),
+            no_ttl=round(self.no_ttl * weight),
+            no_ttl_size=round(self.no_ttl_size * weight),
+            ttl_keys=[round(count * weight) for count in self.ttl_keys],
+            ttl_sizes=[round(size * weight) for size in self.ttl_sizes],
+            ttl_min_ms=self.ttl_min_ms,
+            ttl_max_ms=self.ttl_max_ms,
+            size_max=self.size_max,
+            spread=self.spread,
+            byte_spread=self.byte_spread,
+        )
+
     def is_heavy_tailed(self, variance: float) -> bool:
         """Whether so few keys make up the variance of the bytes that the sum of those not seen is anybody's guess."""
         return self.size_max * self.size_max > HEAVY * variance and self.size_max * self.keys > ALIKE * self.size
@@ -98,7 +116,7 @@ class Families:
     """Counts keys by shape, in bounded memory."""
 
     def __init__(self, shaper: Shaper) -> None:
-        self.pages = Pages()
+        self.pages = Strata()
         self._shaper = shaper
         self._tallies: dict[Shape, Tally] = {}
         self._crowds = alike.Crowds()
@@ -106,9 +124,18 @@ class Families:
         self._deepest = MAX_PARTS + 1
 
     def add_page(
-        self, keys: Sequence[bytes], types: Sequence[bytes], ttls_ms: Sequence[int], sizes: Sequence[int]
+        self,
+        keys: Sequence[bytes],
+        types: Sequence[bytes],
+        ttls_ms: Sequence[int],
+        sizes: Sequence[int],
+        *,
+        stratum: int = 0,
     ) -> None:
-        """Count one page of keys. A TTL of -1 means none; keys that are gone must have been left out."""
+        """Count one page of keys of the node with that number.
+
+        A TTL of -1 means none; keys that are gone must have been left out.
+        """
         shape_of, tallies = self._shaper.shape_of, self._tallies
         touched: dict[int, Tally] = {}
         for key, kind, ttl, size in zip(keys, types, ttls_ms, sizes, strict=True):
@@ -135,10 +162,10 @@ class Families:
                     tally.ttl_max_ms = ttl
                 if ttl < tally.ttl_min_ms:
                     tally.ttl_min_ms = ttl
-        self._end_page(len(keys), touched.values())
+        self._end_page(len(keys), touched.values(), stratum)
 
-    def _end_page(self, page: int, touched: Iterable[Tally]) -> None:
-        group = self.pages.add(page)
+    def _end_page(self, page: int, touched: Iterable[Tally], stratum: int) -> None:
+        group = self.pages.add(page, stratum)
         for tally in touched:
             tally.keys += tally.page_keys
             tally.size += tally.page_bytes
@@ -197,11 +224,12 @@ class Families:
     def _counts(self) -> dict[Shape, int]:
         return {shape: tally.keys for shape, tally in self._tallies.items()}
 
-    def total(self) -> Tally:
-        """Return all families as one."""
+    def total(self, sample: Sample | None = None) -> Tally:
+        """Return all families as one; with a sample of several nodes each as if all of these had been read alike."""
         total = Tally()
         for tally in self._tallies.values():
-            total.absorb(tally)
+            uneven = sample is not None and len(sample.strata) > 1 and not sample.whole
+            total.absorb(tally.weighted(sample) if sample is not None and uneven else tally)
         return total
 
 

@@ -180,7 +180,7 @@ class Findings(Collector[Known]):
             return
         clock = self.session.clock
         drift = Drift(self._matcher(), self._chance)
-        asker = Asker(self.session.deployment.nodes[0].ask, _at_once, self._chance)  # the survey waits for it
+        asker = Asker(self.session.deployment.ask, _at_once, self._chance)  # the survey waits for it
         closer = Closer(drift, asker, clock.sleep)
         self._beginning = True
         try:
@@ -242,7 +242,8 @@ class Findings(Collector[Known]):
         await self.session.pace.resumed()
         survey = self._survey
         share = survey.allowance if survey.share >= 1 else min(survey.share, SHARE if survey.courteous else 1.0)
-        busy = max(answer.took - self.session.deployment.nodes[0].round_trip, 1e-6 * len(answer.replies))
+        way = max(node.round_trip for node in self.session.deployment.nodes)
+        busy = max(answer.took - way, 1e-6 * len(answer.replies))
         if share < 1:
             await self.session.clock.sleep(min(REST_MOST, busy * (1 / share - 1)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tui.engine.commands import Exchange, Reply
@@ -38,3 +39,16 @@ class Cost:
     commands_per_s: float
     server_share: float | None
     """Fraction of the server's main thread, 0 to 1; None until it could be measured."""
+
+
+def total_of(footprints: Iterable[Footprint]) -> Footprint:
+    """Add up what was asked of several servers."""
+    total = Footprint()
+    for one in footprints:
+        total.commands += one.commands
+        total.bytes_out += one.bytes_out
+        total.bytes_in += one.bytes_in
+        total.hits += one.hits
+        total.misses += one.misses
+        total.calls.update(one.calls)
+    return total

@@ -22,6 +22,8 @@ class Identity:
     """`primary` or `replica`."""
     uptime: float
     """Seconds."""
+    mode: str = "standalone"
+    """`standalone`, `cluster` or `sentinel`."""
 
     @property
     def version_tuple(self) -> tuple[int, ...]:
@@ -72,6 +74,7 @@ class Info:
             version=valkey or self.text("redis_version") or "?",
             role="replica" if self.text("role") == "slave" else "primary",
             uptime=float(self.integer("uptime_in_seconds") or 0),
+            mode=self.text("server_mode") or self.text("redis_mode") or "standalone",
         )
 
     def keys(self, db: int) -> int | None:

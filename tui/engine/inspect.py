@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tui.engine.commands import Reply, exchange
 from tui.engine.deployment import Deployment
-from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
+from tui.engine.failure import Failure, ReplyError, of_reply
 from tui.engine.info import Info
 from tui.engine.link import Answer
 from tui.engine.printable import printable
@@ -86,11 +86,8 @@ async def look(deployment: Deployment, key: bytes) -> KeyFacts | Missing | Failu
 
 
 async def ask(deployment: Deployment, *commands: Sequence[bytes | int]) -> Answer | Failure:
-    """Ask the server that holds the keys; a lost connection is a value."""
-    try:
-        return await deployment.nodes[0].ask(exchange(*commands))
-    except Unavailable as error:
-        return error.failure
+    """Ask the servers that hold the keys; a lost connection is a value."""
+    return await deployment.try_ask(exchange(*commands))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +146,7 @@ async def _complete(deployment: Deployment, about: _About) -> KeyFacts | Missing
     replies = dict(zip(names, answer.replies, strict=True))
     if replies["type"] != about.kind:
         return Missing(about.key) if replies["type"] == b"none" else None
-    version = _version(deployment)
+    version = _version(deployment, about.key)
     return KeyFacts(
         key=about.key,
         kind=kind,
@@ -161,7 +158,7 @@ async def _complete(deployment: Deployment, about: _About) -> KeyFacts | Missing
         frequency=_number(replies.get("object|freq")),
         looked_at=about.at,
         touched=version < _UNTOUCHED_SINCE,
-        field_ttls=version >= _field_ttls_since(deployment),
+        field_ttls=version >= _field_ttls_since(deployment, about.key),
         denied=(*about.denied, *_denials(answer.replies, names)),
     )
 
@@ -178,11 +175,11 @@ def _number(reply: Reply) -> int | None:
     return reply if isinstance(reply, int) else None
 
 
-def _version(deployment: Deployment) -> tuple[int, ...]:
-    identity = deployment.nodes[0].identity
+def _version(deployment: Deployment, key: bytes) -> tuple[int, ...]:
+    identity = deployment.node_of(key).identity
     return identity.version_tuple if identity else ()
 
 
-def _field_ttls_since(deployment: Deployment) -> tuple[int, ...]:
-    identity = deployment.nodes[0].identity
+def _field_ttls_since(deployment: Deployment, key: bytes) -> tuple[int, ...]:
+    identity = deployment.node_of(key).identity
     return _FIELD_TTLS_SINCE.get(identity.product if identity else "", (_NEVER,))

@@ -6,20 +6,22 @@ at most its share of the server's time and stops while nobody watches.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import overload
 
 from tui.engine.chosen import Chosen
 from tui.engine.commands import KeyQuestions, Reply, exchange
 from tui.engine.deployment import Deployment
+from tui.engine.entries import Entries
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.feed import Feed
 from tui.engine.inspect import ask
 from tui.engine.keyshape import Shaper
 from tui.engine.link import Answer
 from tui.engine.node import Node
+from tui.engine.nodescan import REFUSED_REST, UNAVAILABLE_REST, Ground
 from tui.engine.patterns import escape
 from tui.engine.printable import parse_printable, printable
 from tui.engine.session import Session
@@ -37,34 +39,9 @@ STEP = 0.0005
 """Seconds one SCAN should take the server."""
 SHOWN_EVERY = 0.1
 """Seconds between snapshots at most: they cost nothing, and a list that fills before one's eyes feels quick."""
-UNAVAILABLE_REST = 0.2
-"""Seconds before the same page is asked for again when the server is away."""
-REFUSED_REST = 1.0
-"""Seconds before asking again when the server answers with an error (loading, no permission)."""
-
-
-class Entries(Sequence[bytes]):
-    """The first so many keys of a list that only grows: costs nothing to make, however long."""
-
-    def __init__(self, keys: list[bytes]) -> None:
-        self._keys = keys
-        self._count = len(keys)
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        if isinstance(index, slice):
-            return [self._keys[at] for at in range(*index.indices(self._count))]
-        if not -self._count <= index < self._count:
-            raise IndexError(index)
-        return self._keys[index if index >= 0 else index + self._count]
+ROUNDS = 3
+"""Times that a list is read to its end at most, while keys move between nodes in the middle of it."""
+MOVING = "slots are moving between nodes: keys may be missing here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +108,8 @@ class KeyList:
         self._keys: list[bytes] = []
         self._seen: set[bytes] = set()
         self._bytes = 0
-        self._scanned: dict[int, int] = {}
-        self._dbsize: dict[int, int] = {}
+        self._scanned: dict[Node, int] = {}
+        self._dbsize: dict[Node, int] = {}
         self._complete = False
         self._full: str | None = None
         self._failure: Failure | None = None
@@ -157,11 +134,32 @@ class KeyList:
     async def _list(self) -> None:
         if self.chosen.key is not None:
             await self._single(self.chosen.key)
-        else:
-            for node in self.session.deployment.nodes:
-                await self._scan(node)
+        elif not await self._read_all():
+            self._restarted = MOVING
         self._complete = self._full is None
         self._publish()
+
+    async def _read_all(self) -> bool:
+        """Read every node to its end, again when keys were moved meanwhile; whether none can be missing."""
+        ground = Ground(self.session.deployment)
+        for _ in range(ROUNDS):
+            nodes = await ground.begin()
+            self._scanned, self._dbsize = {}, {}
+            await self._read_nodes(nodes)
+            if self._full is not None or await ground.held():
+                return True
+        return False
+
+    async def _read_nodes(self, nodes: Sequence[Node]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:  # when one node has to begin again, the others stop
+                for node in nodes:
+                    group.create_task(self._scan(node))
+        except* _Restart as restarts:
+            reason = restarts.exceptions[0]
+        else:
+            return
+        raise reason
 
     async def _single(self, key: bytes) -> None:
         """A family of one key by its own name needs no scan."""
@@ -173,11 +171,10 @@ class KeyList:
             self._keep(key)
 
     async def _scan(self, node: Node) -> None:
-        index = self.session.deployment.nodes.index(node)
         prefix = self.chosen.prefix
         match = [b"MATCH", escape(prefix) + b"*"] if prefix else []
         cursor, run_id = b"0", None
-        while self._full is None:
+        while self._full is None and node in self.session.deployment.nodes:
             await self.feed.wanted()
             await self.session.pace.resumed()
             answer = await self._ask(node, [b"DBSIZE"], [b"SCAN", cursor, *match, b"COUNT", self._count])
@@ -186,11 +183,11 @@ class KeyList:
             if answer is None:
                 continue
             run_id = node.identity.run_id if node.identity else None
-            self._dbsize[index], (cursor, keys) = answer.replies
-            self._scanned[index] = min(self._scanned.get(index, 0) + self._count, self._dbsize[index])
+            self._dbsize[node], (cursor, keys) = answer.replies
+            self._scanned[node] = min(self._scanned.get(node, 0) + self._count, self._dbsize[node])
             self._take(keys)
             if cursor == b"0":
-                self._scanned[index] = self._dbsize[index]
+                self._scanned[node] = self._dbsize[node]
                 return
             self._publish_progress()
             await self._rest(answer, node)
@@ -265,7 +262,7 @@ class KeyList:
         """Ask type, TTL and memory of some keys (a screenful) in one round trip; in the order of the keys."""
         deployment = self.session.deployment
         try:
-            answer = await deployment.nodes[0].ask(self._questions.exchange(keys))
+            answer = await deployment.ask(self._questions.exchange(keys))
         except Unavailable as error:
             return error.failure
         count = len(keys)

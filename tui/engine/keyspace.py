@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.engine.estimate import Pages, error_of, variance_of
+from tui.engine.estimate import Sample
 from tui.engine.failure import Failure
 from tui.engine.families import Tally
 from tui.engine.keyshape import Shape, has_placeholder
@@ -110,18 +110,17 @@ class Keyspace:
         return 1.0 if self.complete else min(1.0, self.scanned / self.dbsize) if self.dbsize else 0.0
 
 
-def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, sized: bool) -> Family:
-    """Scale up what was counted of one shape to a keyspace of `population` keys."""
+def family_of(shape: Shape, tally: Tally, sample: Sample, *, sized: bool) -> Family:
+    """Scale up what was counted of one shape to the keyspace that the sample is of."""
     if not any(has_placeholder(part) for part in shape[1:]):
-        population = pages.keys  # not a family but one key, by its own name: nothing to scale up
-    scale = population / pages.keys
+        sample = sample.itself  # not a family but one key, by its own name: nothing to scale up
     with_ttl = tally.keys - tally.no_ttl
-    size, error, at_least = _bytes_of(tally, pages, population)
+    size, error, at_least = _bytes_of(tally, sample)
     median = tally.ttl_median_ms
-    keys_error = error_of(tally.keys, variance_of(tally.keys, tally.spread, pages), pages, population)
+    keys_error = sample.error(tally.keys, tally.spread)
     return Family(
         shape=tuple(printable(part) for part in shape),
-        keys=round(tally.keys * scale),
+        keys=round(sample.total(tally.keys, tally.spread)),
         keys_error=keys_error,
         bytes=round(size) if sized else None,
         bytes_error=error,
@@ -132,17 +131,17 @@ def family_of(shape: Shape, tally: Tally, pages: Pages, population: int, *, size
         ttl_max=tally.ttl_max_ms / 1000 if with_ttl else None,
         ttl_min=tally.ttl_min_ms / 1000 if with_ttl else None,
         ttl_median=None if median is None else median / 1000,
-        lifetimes=lifetimes_of(tally, pages, population, sized=sized, keys_error=keys_error),
+        lifetimes=lifetimes_of(tally, sample, sized=sized, keys_error=keys_error),
     )
 
 
-def lifetimes_of(tally: Tally, pages: Pages, population: int, *, sized: bool, keys_error: float = 0.0) -> Lifetimes:
+def lifetimes_of(tally: Tally, sample: Sample, *, sized: bool, keys_error: float = 0.0) -> Lifetimes:
     """Freeze what was counted of the times that keys have left.
 
     `keys_error` is that of all of them together; 0 when the tally is of every key there is.
     """
-    scale = population / pages.keys if pages.keys else 1.0
-    size, error, at_least = _bytes_of(tally, pages, population) if tally.keys else (0.0, 0.0, False)
+    scale = sample.total(tally.keys, tally.spread) / tally.keys if tally.keys else sample.scale or 1.0
+    size, error, at_least = _bytes_of(tally, sample) if tally.keys else (0.0, 0.0, False)
     some = tally.no_ttl < tally.keys
     return Lifetimes(
         keys=tuple(tally.ttl_keys) if some else (),
@@ -157,14 +156,13 @@ def lifetimes_of(tally: Tally, pages: Pages, population: int, *, sized: bool, ke
     )
 
 
-def _bytes_of(tally: Tally, pages: Pages, population: int) -> tuple[float, float, bool]:
+def _bytes_of(tally: Tally, sample: Sample) -> tuple[float, float, bool]:
     """Return the bytes of a family, their error, and whether they are a lower bound."""
-    size, mean = tally.size * population / pages.keys, tally.size / tally.keys
-    variance = variance_of(tally.size, tally.byte_spread, pages)
-    if population <= pages.keys or not tally.is_heavy_tailed(variance):
-        return size, error_of(tally.size, variance, pages, population, mean), False
+    size, mean = sample.total(tally.size, tally.byte_spread), tally.size / tally.keys
+    variance = sample.variance(tally.size, tally.byte_spread)
+    if sample.whole or not tally.is_heavy_tailed(variance):
+        return size, sample.error(tally.size, tally.byte_spread, mean), False
     # What was seen of skewed sizes may vary too little by chance: certainly no less than as many equal keys would, and
     # one more like the biggest may be among the others.
-    variance = max(variance, mean * tally.size)
-    error = error_of(tally.size, variance, pages, population, tally.size_max)
+    error = sample.error(tally.size, tally.byte_spread, tally.size_max, least=mean)
     return max(float(tally.size), size - error), 0.0, True

@@ -89,6 +89,11 @@ class Link(asyncio.Protocol):
         """When the oldest unanswered exchange was sent (clock seconds), or None."""
         return self._waiting[0].sent_at if self._waiting else None
 
+    @property
+    def waited(self) -> float:
+        """Seconds that the oldest unanswered exchange has waited; 0 when there is none."""
+        return self._clock.now() - self._waiting[0].sent_at if self._waiting else 0.0
+
     async def ask(self, exchange: Exchange) -> Answer:
         """Send, and wait for all replies.
 
@@ -194,6 +199,7 @@ def _not_redis(data: bytes) -> Failure:
 def _farewell(reply: Reply) -> Failure:
     """Name an error that came without a question, as servers send before they close."""
     if isinstance(reply, ReplyError):
-        kind = Kind.FULL if "max number of clients" in str(reply) else Kind.LOST
-        return Failure(kind, f"the server closed the connection: {reply.sentence}")
+        if "max number of clients" in str(reply):
+            return Failure(Kind.FULL, "the server has no free connection (maxclients reached)")
+        return Failure(Kind.LOST, f"the server closed the connection: {reply.sentence}")
     return Failure(Kind.PROTOCOL, "the server sent a reply that nobody asked for")

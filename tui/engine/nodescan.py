@@ -2,16 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from tui.engine.commands import Exchange, KeyQuestions, Reply
-from tui.engine.failure import ReplyError
+from tui.engine.deployment import Deployment
+from tui.engine.failure import Failure, ReplyError, lacking, of_reply
 from tui.engine.node import Node
+
+UNAVAILABLE_REST = 0.2
+"""Seconds before the same page is asked for again when the server is away."""
+REFUSED_REST = 1.0
+"""Seconds before asking again when the server answers with an error (loading, no permission)."""
+CHANGED = "the nodes of the cluster have changed: all keys were read from the start"
+MOVING = "slots were moving between nodes while they were read: all keys are read again"
 
 
 class Restart(Exception):  # noqa: N818 - not an error: the pass just begins again
     """The keyspace is not the one that the pass began with."""
+
+
+class Ground:
+    """What a pass stands on: which nodes there are, and which keys they hold."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self.nodes: tuple[Node, ...] = ()
+        self.changed = False
+        """Whether they were others the last time."""
+        self.unread: set[Node] = set()
+        """Those that have not been read to their end."""
+        self.away: set[Node] = set()
+        """Those that do not answer."""
+        self._layout: Hashable = None
+        self._open = False
+
+    async def begin(self) -> tuple[Node, ...]:
+        """Return the nodes to read, as they are now."""
+        await self._deployment.known()
+        await self._deployment.look_again()
+        self.changed = bool(self.nodes) and set(self.nodes) != set(self._deployment.nodes)
+        self.nodes, self._layout, self._open = self._deployment.nodes, self._deployment.layout, self._moves
+        self.unread = set(self.nodes)
+        self.away &= self.unread
+        return self.nodes
+
+    def check(self) -> None:
+        """Look whether the nodes are still the same.
+
+        Raises:
+            Restart: a node has left, or come.
+        """
+        if set(self._deployment.nodes) != set(self.nodes):
+            raise Restart(CHANGED)
+
+    @property
+    def over(self) -> bool:
+        """Whether the pass has to end without some nodes: they are away, and all others have been read."""
+        return len(self.unread) < len(self.nodes) and self.unread <= self.away
+
+    def explain(self, failure: Failure | None) -> Failure | None:
+        """Say what is wrong; of several nodes the deployment knows more than the one that was asked."""
+        several = failure is not None and len(self.nodes) > 1
+        return (self._deployment.state.worst.failure if several else None) or failure
+
+    async def held(self) -> bool:
+        """Whether no key can have moved meanwhile: a slot that changes hands may have been missed, or read twice."""
+        await self._deployment.look_again()
+        return not self._open and not self._moves and self._deployment.layout == self._layout
+
+    @property
+    def _moves(self) -> bool:
+        topology = self._deployment.topology
+        return topology is not None and bool(topology.moving)
 
 
 class Identities:
@@ -57,7 +120,7 @@ class Permissions:
         """
         for name, reply in zip(questions.names, replies, strict=False):
             if isinstance(reply, ReplyError) and reply.code == "NOPERM" and " key" not in str(reply):
-                self.denied, self._denied_on = f"this user needs the ACL rule +{name}", connections
+                self.denied, self._denied_on = lacking(f"+{name}"), connections
                 if name == "memory|usage":
                     self.sized = False
                     self.questions = KeyQuestions(memory=False)
@@ -74,6 +137,8 @@ class Permissions:
 class Answered(NamedTuple):
     """A page that was answered and waits to be folded."""
 
+    node: int
+    """Its number."""
     keys: list[bytes]
     questions: KeyQuestions
     replies: Sequence[Reply]
@@ -99,13 +164,24 @@ class NodeScan:
             commands.append([b"SCAN", self._cursor or b"0", b"COUNT", count])
         return questions.exchange(self.keys, *commands)
 
-    def tail(self, questions: KeyQuestions, replies: Sequence[Reply]) -> Sequence[Reply]:
-        """Return the replies that are not about keys."""
-        return replies[len(questions.names) * len(self.keys) :]
+    def dbsize(self, questions: KeyQuestions, replies: Sequence[Reply]) -> int | Failure:
+        """Return how many keys there are, or why the question has to be asked again.
 
-    def take(self, questions: KeyQuestions, replies: Sequence[Reply]) -> Answered | None:
+        That is so when the server does not tell it, or the next page, or anything about keys: as long as a cluster
+        lacks a node it may refuse them all.
+        """
+        keys, tail = replies[: len(self.keys)], replies[len(questions.names) * len(self.keys) :]
+        for reply, rule in zip(tail, ("+dbsize", "+scan"), strict=False):
+            if isinstance(reply, ReplyError):
+                return of_reply(reply, rule)
+        if keys and all(isinstance(reply, ReplyError) and reply.code == "CLUSTERDOWN" for reply in keys):
+            return of_reply(keys[0], "+type")
+        count: int = tail[0]
+        return count
+
+    def take(self, node: int, questions: KeyQuestions, replies: Sequence[Reply]) -> Answered | None:
         """Go on to the next page; return the one that was answered, if it held any keys."""
-        answered = Answered(self.keys, questions, replies) if self.keys else None
+        answered = Answered(node, self.keys, questions, replies) if self.keys else None
         if self._cursor == b"0":
             self.keys = []
         else:

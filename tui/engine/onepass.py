@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from tui.engine.commands import Reply
+from tui.engine.estimate import Sample
 from tui.engine.failure import ReplyError
 from tui.engine.families import Families
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import BigKey, Keyspace, Soon, family_of, lifetimes_of
 from tui.engine.printable import printable
+from tui.engine.routing import is_unsettled
 
 KEPT_STREAMS = 2000
 """Streams remembered."""
 KEPT_SOON = 500
 """Keys remembered that expire soonest: enough to stay ahead of the clock until the next pass."""
+SMALL = 200
+"""Keys that may come or go without making it another keyspace."""
 KEPT_BIG = 20
 """Keys remembered that take the most memory."""
 
@@ -42,9 +47,12 @@ class Pass:
         self.families = Families(shaper)
         self._observers = observers
         self.dbsize: dict[int, int] = {}
+        """Keys there are, by the number of the node."""
         self.streams: dict[bytes, None] = {}
-        self.unreadable = 0
-        """Keys skipped because this user may not look at them."""
+        self.refused: Counter[int] = Counter()
+        """Keys skipped because this user may not look at them, by the number of the node."""
+        self.unsettled = False
+        """Whether keys were on their way to another node: they may have been missed, or met twice."""
         self._soon: list[tuple[float, bytes]] = []
         self._big: list[tuple[int, bytes, bytes]] = []
 
@@ -54,10 +62,28 @@ class Pass:
         return sum(self.dbsize.values())
 
     @property
+    def unreadable(self) -> int:
+        """Keys skipped because this user may not look at them."""
+        return self.refused.total()
+
+    @property
     def population(self) -> int:
-        """Of these, the keys this user may look at: all, unless some were refused; then an estimate."""
-        readable = self.families.pages.keys
-        return round(self.counted * readable / (readable + self.unreadable)) if self.unreadable else self.counted
+        """Of all keys those this user may look at: all, unless some were refused; then an estimate."""
+        return sum(self._readable(number) for number in self.dbsize)
+
+    def _readable(self, number: int) -> int:
+        """Return how many keys of a node this user may look at."""
+        refused, keys = self.refused[number], self.dbsize.get(number, 0)
+        if not refused:
+            return keys
+        read = self.families.pages.parts[number].keys if number < len(self.families.pages.parts) else 0
+        return round(keys * read / (read + refused))
+
+    @property
+    def sample(self) -> Sample:
+        """What was read, and how many keys each node has."""
+        numbers = range(max(self.dbsize, default=0) + 1)
+        return Sample.of(self.families.pages, [self._readable(number) for number in numbers])
 
     def take(
         self,
@@ -66,14 +92,17 @@ class Pass:
         ttls: Sequence[Reply],
         sizes: Sequence[Reply],
         wall: float,
+        number: int = 0,
     ) -> None:
-        """Fold one page of keys with the replies about them; keys that are gone by now are left out."""
+        """Fold one page of keys of a node with the replies about them; keys that are gone by now are left out."""
         page = Page(keys, types, ttls, sizes)
         if not page.is_whole():
-            self.unreadable += sum(isinstance(kind, ReplyError) for kind in types)
+            unsettled = sum(map(is_unsettled, types))
+            self.unsettled = self.unsettled or unsettled > 0
+            self.refused[number] += sum(isinstance(kind, ReplyError) for kind in types) - unsettled
             page = page.without_gone()
         if page.keys:
-            self.families.add_page(*page)
+            self.families.add_page(*page, stratum=number)
             self._remember(page, wall)
             for observer in self._observers:
                 observer.take(*page)
@@ -106,23 +135,22 @@ class Pass:
         """What this user may not look at: a sentence; None when that is nothing."""
         return f"{self.unreadable} keys are left out: this user may not read them" if self.unreadable else None
 
-    def picture(self, population: int, *, sized: bool) -> Keyspace:
-        """Scale up what has been seen to a keyspace of so many keys; `sized` when all sizes were told."""
-        pages, total = self.families.pages, self.families.total()
-        scale = population / pages.keys if pages.keys else 0.0
+    def picture(self, sample: Sample, *, sized: bool) -> Keyspace:
+        """Scale up what has been seen to the keys that the sample is of; `sized` when all sizes were told."""
+        total, scale = self.families.total(sample), sample.scale
         folded = self.families.folded(min(1.0, 1 / scale) if scale else 1.0)
-        families = [family_of(shape, tally, pages, population, sized=sized) for shape, tally in folded.items()]
+        families = [family_of(shape, tally, sample, sized=sized) for shape, tally in folded.items()]
         families.sort(key=lambda family: (-family.keys, family.shape))
         return Keyspace(
             families=tuple(families),
-            dbsize=population,
-            scanned=pages.keys,
+            dbsize=sample.population,
+            scanned=sample.keys,
             complete=False,
             finished_at=None,
             ttl_buckets=tuple(round(count * scale) for count in total.ttl_buckets),
             no_ttl=round(total.no_ttl * scale),
             streams=tuple(self.streams),
-            lifetimes=lifetimes_of(total, pages, population, sized=sized),
+            lifetimes=lifetimes_of(total, sample, sized=sized),
             soonest=self.soonest(),
             biggest=self.biggest(),
         )
@@ -165,3 +193,8 @@ def _push(heap: list[Item], item: Item, most: int) -> None:
         heapq.heappush(heap, item)
     else:
         heapq.heappushpop(heap, item)
+
+
+def alike(now: int, then: int) -> bool:
+    """Whether two numbers of keys can be of the same keyspace a little later."""
+    return 0.5 < (now + SMALL) / (then + SMALL) < 1.5

@@ -42,10 +42,15 @@ _INVISIBLE = re.compile(
     "\ufffc"  # object replacement
     "\U00013441\U00013442"  # Egyptian blanks
     "\U00016fe4\U0001d159"  # Khitan filler, null notehead
+    "\U0001171e"  # a spacing mark (see below) since Unicode 16
     "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff"  # flags, skin tones: terminals disagree about their width
     "]"
 )
 """Characters that `str.isprintable` lets pass although nobody sees them, or sees them alike."""
+
+_WIDTH_UNSURE = ("Me", "Mc")
+"""Marks around a letter, and those with a width of their own: kitty draws these into the cell before, while xterm, VTE
+and tmux give them a cell, so one in a row would move the rest of it."""
 
 _JOINING_JAMO = re.compile("[\u1161-\u11ff\ud7b0-\ud7fb]")
 """Hangul vowels and finals: letters to Unicode, but terminals draw them into the cell before, like marks."""
@@ -69,6 +74,9 @@ _ALL_PLAIN = re.compile(f"[{_PLAIN}]*").fullmatch
 _ALL_DRAWABLE = re.compile(rf"[{_PLAIN}\\\u2800]*").fullmatch
 _NOT_ASCII = re.compile(r"[^ -\[\]-~]+")
 _BAD_ON_SCREEN = re.compile(r"[^ -~]+")
+
+_HALF = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
+"""The unfinished character that a cut leaves."""
 
 _ESCAPED_ASCII = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)} | {ord("\\"): "\\\\"}
 
@@ -94,6 +102,20 @@ def printable(data: bytes) -> str:
     return text if _ALL_PLAIN(text) else _NOT_ASCII.sub(_escaped_run, text)
 
 
+def beginning(data: bytes, most: int, size: int | None = None) -> str:
+    """Turn at most `most` first bytes into text; an ellipsis says that there is more, and no character is halved.
+
+    `size` is the number of bytes of the whole where `data` is only its beginning.
+
+    >>> beginning(b"session:9f3c", 20), beginning(b"session:9f3c", 8), beginning("日本".encode(), 5)
+    ('session:9f3c', 'session:…', '日…')
+    """
+    cut = data[: max(0, most)]
+    if len(cut) >= (len(data) if size is None else size):
+        return printable(cut)
+    return f"{printable(_HALF.sub(b'', cut))}…"
+
+
 def parse_printable(text: str) -> bytes:
     r"""Turn the form that `printable` writes back into its bytes.
 
@@ -116,6 +138,17 @@ def parse_printable(text: str) -> bytes:
         done = match.end()
     parts.append(_encoded(text[done:]))
     return b"".join(parts)
+
+
+def text_of(data: bytes) -> str:
+    r"""Decode what was text of redtop's own (a family's pattern in a journal), and make it safe all the same.
+
+    Not one-to-one, unlike `printable`: names of a server never come here.
+
+    >>> text_of("café:{hex}".encode()), text_of(b"\x1b[31m \xff")
+    ('café:{hex}', '�[31m �')
+    """
+    return scrub(data.decode("utf-8", "replace"))
 
 
 def is_safe(text: str) -> bool:
@@ -169,7 +202,7 @@ def _is_mark(char: str) -> bool:
 @lru_cache(maxsize=4096)
 def _is_visible(char: str) -> bool:
     """Whether the character can be seen, provided that a mark has something to stand on."""
-    return char.isprintable() and not _INVISIBLE.match(char) and unicodedata.category(char) != "Me"
+    return char.isprintable() and not _INVISIBLE.match(char) and unicodedata.category(char) not in _WIDTH_UNSURE
 
 
 def _escaped_run(match: re.Match[str]) -> str:

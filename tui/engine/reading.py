@@ -34,7 +34,7 @@ class Questions:
 
     def __init__(self, deployment: Deployment, facts: KeyFacts) -> None:
         self.clock = deployment.clock
-        identity = deployment.nodes[0].identity
+        identity = deployment.node_of(facts.key).identity
         self.version = identity.version_tuple if identity else ()
         self._deployment = deployment
         self._facts = facts

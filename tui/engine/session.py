@@ -18,6 +18,7 @@ from tui.engine.clock import Clock, SystemClock
 from tui.engine.deployment import Deployment
 from tui.engine.feed import Feed
 from tui.engine.pace import Pace
+from tui.engine.secrecy import Secrecy
 from tui.engine.share import Share
 
 if TYPE_CHECKING:
@@ -86,8 +87,15 @@ class Session:
         self.deployment = Deployment(address, self.clock, self.options.read_only)
         self.pace = Pace(self.options.interval, self.clock)
         self.share = Share(self.options.scan_share, self.pace)
+        self.secrecy = Secrecy(self.options.schemas)
         self._collectors: dict[type, Collector[Any]] = {}
         self._group: asyncio.TaskGroup | None = None
+
+    def look_anew(self) -> None:
+        """Look now, and ask again for what was refused: somebody may have changed the rules meanwhile."""
+        for node in self.deployment.nodes:
+            node.rights.forget()
+        self.pace.nudge()
 
     def of(self, kind: type[C]) -> C:
         """Return this session's collector of that kind, starting it if it is new."""

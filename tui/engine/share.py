@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tui.engine.clock import Clock
@@ -116,3 +117,26 @@ class Courtesy:
         if others > max(SOME, SERVED * (now.at - before.at)):
             self._until = now.at + QUIET
         return True
+
+
+class Courtesies:
+    """Courtesy to the clients of several nodes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._by_node: dict[Node, Courtesy] = {}
+
+    def of(self, node: Node) -> Courtesy:
+        """Return that of one node."""
+        if node not in self._by_node:
+            self._by_node[node] = Courtesy(node, self._clock)
+        return self._by_node[node]
+
+    def keep(self, nodes: Iterable[Node]) -> None:
+        """Forget all others: whoever has left tells nothing any more."""
+        self._by_node = {node: self.of(node) for node in nodes}
+
+    @property
+    def holds(self) -> bool:
+        """Whether any of them serves others."""
+        return any(courtesy.holds for courtesy in self._by_node.values())

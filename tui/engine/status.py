@@ -39,6 +39,7 @@ class StatusWatch(Collector[Status]):
         super().__init__(session)
         self._pulse = session.of(Pulse)
         self._fresh_at = session.clock.wall()
+        self._away = False
 
     async def run(self) -> None:
         """Look and publish until cancelled."""
@@ -59,7 +60,10 @@ class StatusWatch(Collector[Status]):
         live = state.worst.phase is Phase.LIVE
         failure = state.worst.failure or (vitals.failure if vitals and live else None)
         if live:
+            if self._away:
+                session.pace.nudge()  # until the next refresh it would show why there was nothing
             self._fresh_at = wall
+        self._away = not live
         return Status(
             state=state,
             uptime=None if vitals is None else vitals.uptime,

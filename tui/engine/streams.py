@@ -104,14 +104,12 @@ class StreamList(Collector[Streams]):
 
     async def _look(self, keys: Sequence[bytes]) -> Failure | None:
         questions = [[b"XINFO", what, key] for key in keys for what in (b"STREAM", b"GROUPS")]
-        answers = await self.session.deployment.ask_all(exchange(*questions))
+        answer = await self.session.deployment.try_ask(exchange(*questions))
+        if isinstance(answer, Failure):
+            return answer
         now = self.session.clock.now()
-        for answer in answers:
-            if isinstance(answer, Failure):
-                return answer
-            pairs = zip(keys, answer.replies[::2], answer.replies[1::2], strict=True)
-            for key, stream, groups in pairs:
-                self._take(key, stream, groups, now)
+        for key, stream, groups in zip(keys, answer.replies[::2], answer.replies[1::2], strict=True):
+            self._take(key, stream, groups, now)
         return None
 
     def _take(self, key: bytes, stream: Reply, groups: Reply, now: float) -> None:

@@ -13,11 +13,21 @@ from typing import Any, NamedTuple
 
 from tui.engine.commands import Reply, exchange
 from tui.engine.failure import Failure, ReplyError
+from tui.engine.schema.expected import expected_groups
 from tui.engine.session import Collector, Session
 from tui.engine.streams import Stream, StreamList, Streams
 from tui.engine.streams_find import Finding, StreamFind
 from tui.engine.streams_look import Group, denial
-from tui.engine.streams_trouble import Expected, Level, Thresholds, Trouble, troubles_of, with_consumers, with_pending
+from tui.engine.streams_trouble import (
+    Expected,
+    Level,
+    Thresholds,
+    Trouble,
+    troubles_of,
+    with_consumers,
+    with_missing,
+    with_pending,
+)
 
 PER_SECOND = 100
 """Streams per second whose details are asked again: with three groups each 0.2 % of the server's time."""
@@ -70,8 +80,8 @@ class StreamBoard(Collector[Board]):
         super().__init__(session)
         self.thresholds = Thresholds()
         """When something counts as trouble; may be changed at any time."""
-        self.expected: Expected = lambda _: ()
-        """Groups that a schema wants; may be changed at any time."""
+        self.expected: Expected = expected_groups(session.options.schemas)
+        """Groups that the active schemas want; may be changed at any time."""
         self._list = session.of(StreamList)
         self._find = session.of(StreamFind)
         self._finding: Finding | None = None
@@ -79,7 +89,7 @@ class StreamBoard(Collector[Board]):
         self._preferred: Sequence[bytes] = ()
         self._next = 0
         self._denied: dict[str, str] = {}
-        """By command: sentences. What was refused once is not asked again, for each refusal counts as an error."""
+        """By command: sentences."""
 
     def prefer(self, keys: Sequence[bytes]) -> None:
         """Ask about these streams (the visible ones) at every tick, before all others."""
@@ -131,12 +141,11 @@ class StreamBoard(Collector[Board]):
     async def _ask(self, streams: Sequence[Stream]) -> Failure | None:
         """Ask in one round trip; the type goes first, for it tells which of them are gone."""
         questions = [question for stream in streams for question in self._questions(stream)]
-        answers = await self.session.deployment.ask_all(exchange(*(question.command for question in questions)))
-        for answer in answers:
-            if isinstance(answer, Failure):
-                return answer
-            for question, reply in zip(questions, answer.replies, strict=True):
-                self._take(question, reply)
+        answer = await self.session.deployment.try_ask(exchange(*(question.command for question in questions)))
+        if isinstance(answer, Failure):
+            return answer
+        for question, reply in zip(questions, answer.replies, strict=True):
+            self._take(question, reply)
         return None
 
     def _questions(self, stream: Stream) -> list[_Question]:
@@ -148,7 +157,7 @@ class StreamBoard(Collector[Board]):
             asked.append(_Question("xpending", stream, group, [b"XPENDING", key, group.name, b"-", b"+", OLDEST]))
             if group.consumers <= MOST_CONSUMERS:
                 asked.append(_Question("xinfo|consumers", stream, group, [b"XINFO", b"CONSUMERS", key, group.name]))
-        return [question for question in asked if question.name not in self._denied]
+        return asked
 
     def _take(self, question: _Question, reply: Reply) -> None:
         stream, group = question.stream, question.group
@@ -156,7 +165,9 @@ class StreamBoard(Collector[Board]):
             sentence = denial(reply, f"+{question.name}")
             if sentence and " key" not in str(reply):
                 self._denied[question.name] = sentence
-        elif question.name == "type" and reply != b"stream":
+            return
+        self._denied.pop(question.name, None)
+        if question.name == "type" and reply != b"stream":
             self._details.pop(stream.key, None)
         elif question.name == "type":
             # Where nothing is pending there is nothing to ask, and the answer is known.
@@ -173,8 +184,8 @@ class StreamBoard(Collector[Board]):
         return self._details.setdefault(stream.key, _Detail())
 
     def _board(self, listed: Streams, failure: Failure | None) -> Board:
-        streams = [self._with_details(stream) for stream in listed.streams]
-        troubles = {stream.key: troubles_of(stream, self.thresholds, self.expected) for stream in streams}
+        streams = [with_missing(self._with_details(stream), self.expected) for stream in listed.streams]
+        troubles = {stream.key: troubles_of(stream, self.thresholds) for stream in streams}
         streams.sort(key=lambda stream: rank(stream, troubles[stream.key]))
         denied = tuple(self._denied.values())
         finding = self._find.feed.latest

@@ -92,7 +92,7 @@ async def look_inside(deployment: Deployment, key: bytes, limit: Thresholds | No
     look = look_of(about)
     denied = [denial(groups, "+xinfo|groups"), denial(memory, "+memory|usage")]
     size = memory if isinstance(memory, int) else None
-    stream = Stream(key, look.length, None, look.last_id, (), None, look.first_id, look.newest_id, size)
+    stream = Stream(key, look.length, None, look.last_id, (), None, look.first_id, look.newest_id, bytes=size)
     if isinstance(groups, ReplyError):
         return Inside(replace(stream, denied=denied[0]), deployment.clock.wall(), _said(denied))
     found = [group_of(group, look) for group in groups]

@@ -7,11 +7,12 @@ were; they are asked for the type of each key instead, which is counted exactly.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tui.engine.commands import KeyQuestions, Reply
-from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
+from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
 from tui.engine.link import Answer
 from tui.engine.node import Node
 from tui.engine.onepass import KEPT_STREAMS
@@ -55,8 +56,10 @@ class StreamFind(Collector[Finding]):
         if self._survey_is_complete():
             self._publish(complete=True)
             return
-        for node in self.session.deployment.nodes:
-            await self._scan(node)
+        done: set[Node] = set()
+        while new := [node for node in await self.session.deployment.known() if node not in done]:
+            await asyncio.gather(*map(self._scan, new))
+            done.update(new)
         self._publish(complete=True)
         self.session.pace.nudge()  # whoever waits for streams need not wait for the next tick
 
@@ -67,7 +70,7 @@ class StreamFind(Collector[Finding]):
     async def _scan(self, node: Node) -> None:
         cursor: bytes | None = b"0"
         keys: list[bytes] = []
-        while (cursor is not None or keys) and len(self._keys) < KEPT_STREAMS:
+        while (cursor is not None or keys) and len(self._keys) < KEPT_STREAMS and self._is_there(node):
             await self.feed.wanted()
             await self.session.pace.resumed()
             picks = _picks(node)
@@ -85,6 +88,10 @@ class StreamFind(Collector[Finding]):
                 else:
                     keys = found
             await self._rest(answer, node)
+
+    def _is_there(self, node: Node) -> bool:
+        """Whether it is still one of the nodes; one that has left its cluster has given its keys to others."""
+        return node in self.session.deployment.nodes
 
     async def _ask(self, node: Node, cursor: bytes | None, keys: Sequence[bytes], *, picks: bool) -> Answer | None:
         """Ask for the types of the last page and for the next page; None when that has to be repeated."""
@@ -105,8 +112,7 @@ class StreamFind(Collector[Finding]):
 
     async def _fail(self, failure: Failure) -> None:
         self._publish(complete=False, failure=failure)
-        # Without permission there is nothing to wait for but another permission.
-        await self.session.clock.sleep(60 * AGAIN if failure.kind is Kind.DENIED else AGAIN)
+        await self.session.clock.sleep(AGAIN)
 
     def _take(self, keys: Iterable[bytes]) -> None:
         before = len(self._keys)

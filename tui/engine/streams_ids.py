@@ -48,6 +48,18 @@ def before(entry_id: Id) -> Id:
     return (time - 1, MOST) if time else (0, 0)
 
 
+def after(entry_id: Id) -> Id:
+    """Return the id just after this one.
+
+    >>> after((5, 0)), after((4, MOST)), after((MOST, MOST)) == (MOST, MOST)
+    ((5, 1), (5, 0), True)
+    """
+    time, sequence = entry_id
+    if sequence < MOST:
+        return time, sequence + 1
+    return (time + 1, 0) if time < MOST else entry_id
+
+
 def time_of(entry_id: bytes) -> float | None:
     """Return the wall-clock seconds an id stands for; None when it is no time.
 

@@ -84,6 +84,8 @@ class Stream:
     """Id of the oldest entry; None when it is empty."""
     newest_id: bytes | None = None
     """Id of the newest entry that is still there."""
+    missing: tuple[bytes, ...] = ()
+    """Groups that it should have by its schema, and has not."""
     bytes: int | None = None
     """As MEMORY USAGE estimates it; None when not asked for."""
 

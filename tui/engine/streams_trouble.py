@@ -68,14 +68,19 @@ def is_dead(consumer: Consumer, limit: Thresholds) -> bool:
     return consumer.pending > 0 and consumer.idle >= limit.dead
 
 
-def troubles_of(stream: Stream, thresholds: Thresholds, expected: Expected = lambda _: ()) -> tuple[Trouble, ...]:
+def with_missing(stream: Stream, expected: Expected) -> Stream:
+    """Add which groups it lacks; without permission to see them nobody knows."""
+    there = {group.name for group in stream.groups}
+    missing = () if stream.denied else tuple(name for name in expected(stream.key) if name not in there)
+    return replace(stream, missing=missing) if missing else stream
+
+
+def troubles_of(stream: Stream, thresholds: Thresholds) -> tuple[Trouble, ...]:
     """Return what is wrong with a stream, the worst first."""
     found = [trouble for group in stream.groups for trouble in _of_group(group, thresholds)]
-    there = {group.name for group in stream.groups}
-    missing = [] if stream.denied else [name for name in expected(stream.key) if name not in there]
     found += [
         Trouble(Level.ACT, "no group", f"the group {printable(name)} does not exist: nobody reads for it", name)
-        for name in missing
+        for name in stream.missing
     ]
     if stream.denied:
         found.append(Trouble(Level.LOOK, "unknown", stream.denied))

@@ -11,19 +11,29 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
-from tui.engine.commands import Exchange, Reply, exchange
-from tui.engine.failure import Failure, ReplyError, Unavailable, of_reply
+from tui.engine.commands import Exchange, exchange
+from tui.engine.failure import Failure, Unavailable
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import Keyspace
 from tui.engine.link import Answer
 from tui.engine.node import Node
-from tui.engine.nodescan import Answered, Identities, NodeScan, Permissions, Restart
-from tui.engine.onepass import Observer, Pass
+from tui.engine.nodescan import (
+    CHANGED,
+    MOVING,
+    REFUSED_REST,
+    UNAVAILABLE_REST,
+    Answered,
+    Ground,
+    Identities,
+    NodeScan,
+    Permissions,
+    Restart,
+)
+from tui.engine.onepass import Observer, Pass, alike
 from tui.engine.session import Collector, Session
-from tui.engine.share import COURTESY, Courtesy
+from tui.engine.share import COURTESY, Courtesies
 
 PAGE = 64
 """Keys asked about in one round trip: few enough that whoever waits meanwhile hardly notices."""
@@ -50,12 +60,6 @@ WAKE = 0.1
 """Seconds of rest from which on a changed share ends it early: waiting for two things at once costs some CPU."""
 ROUND_TRIP = 1.0
 """Seconds between measurements of the way there and back."""
-UNAVAILABLE_REST = 0.2
-"""Seconds before the same page is asked for again when the server is away."""
-REFUSED_REST = 1.0
-"""Seconds before asking again when the server answers with an error (loading, no permission)."""
-SMALL = 200
-"""Keys that may come or go without making it another keyspace."""
 
 
 class Survey(Collector[Keyspace]):
@@ -69,10 +73,12 @@ class Survey(Collector[Keyspace]):
         self._observers: list[Observer] = []
         self._pass = Pass(self._shaper)
         self._complete: Keyspace | None = None
+        """The picture of the last pass that came to its end; an estimate, when keys were moving or a node was away."""
+        self._ground = Ground(session.deployment)
         self._counted = 0
         """Keys the servers counted when that pass ended."""
         self._identities = Identities()
-        self._courtesies: dict[Node, Courtesy] = {}
+        self._courtesies = Courtesies(session.clock)
         self._burst_until = -math.inf
         self._published = -math.inf
         self._restarted: str | None = None
@@ -94,15 +100,19 @@ class Survey(Collector[Keyspace]):
     @property
     def courteous(self) -> bool:
         """Whether others are served, so that less is taken: unless a person has said what share to take."""
-        others = any(courtesy.holds for courtesy in self._courtesies.values())
-        return others and not self.session.share.given
+        return self._courtesies.holds and not self.session.share.given
 
     @property
     def allowance(self) -> float:
         """Fraction of the servers' time that is taken at most as things are now, the first burst aside."""
-        share = self.share if self.share >= 1 or self._complete is None else self.share / FRESH
-        gently = self.courteous or (self._complete is not None and not self.session.share.given)
+        share = self.share if self.share >= 1 or not self._current else self.share / FRESH
+        gently = self.courteous or (self._current and not self.session.share.given)
         return min(share, COURTESY) if gently else share
+
+    @property
+    def _current(self) -> bool:
+        """Whether there is a picture in which every key was counted."""
+        return self._complete is not None and self._complete.complete
 
     def observe(self, observer: Observer) -> None:
         """Show every page to `observer` from now on, in the middle of a pass if one is under way."""
@@ -123,27 +133,40 @@ class Survey(Collector[Keyspace]):
             for observer in self._observers:
                 await observer.begin()
             self._pass = Pass(self._shaper, self._observers)
-            self._permissions.learn_anew(self._connections)
+            self._permissions.learn_anew(self._logins)
             if self._complete is None:
                 self._burst_until = started + BURST
             reason = await self._read_all()
             if reason is not None:
                 self._restarted, self._complete = reason or None, None
                 continue
-            self._complete = self._picture(complete=True)
-            self._counted = self._pass.counted
+            await self._end()
+            await self._rest_after_pass(started)
+
+    async def _end(self) -> None:
+        """Take the picture of a pass that has read all that there was to read."""
+        held = await self._ground.held() and not self._pass.unsettled
+        complete = held and not self._ground.unread
+        if not held:
+            self._restarted = MOVING
+        self._complete = self._picture(complete=complete)
+        self._counted = self._pass.counted
+        if complete:
             self._restarted = None
             for observer in self._observers:
                 observer.end(self._complete.scanned)
-            self._publish()
-            await self._rest_after_pass(started)
+        self._publish()
 
     async def _read_all(self) -> str | None:
         """Read every node to its end; return why the pass has to begin again, if it has to."""
         reason = None
+        nodes = await self._ground.begin()
+        self._courtesies.keep(nodes)
+        if self._ground.changed:
+            self._restarted = CHANGED
         try:
             async with asyncio.TaskGroup() as group:  # when one node has to begin again, the others stop
-                for index, node in enumerate(self.session.deployment.nodes):
+                for index, node in enumerate(nodes):
                     group.create_task(self._scan(index, node))
         except* Restart as restarts:
             reason = str(restarts.exceptions[0])
@@ -157,27 +180,32 @@ class Survey(Collector[Keyspace]):
             await self.feed.wanted()
             await self.session.pace.resumed()
             if not self.session.share.given:
-                await self._courtesy(node).glance(calm=self._complete is not None)
+                await self._courtesies.of(node).glance(calm=self._complete is not None)
             if self.session.clock.now() - measured >= ROUND_TRIP:
                 await self._ask(node, exchange([b"PING"]))
                 measured = self.session.clock.now()
             questions = self._permissions.questions
             answer = await self._ask_and_fold(node, scan.question(questions, self._page), unfolded)
             unfolded = None
+            self._ground.check()
             self._identities.check(node)
             if self._outdated:
                 raise Restart
             if answer is None:
+                if self._ground.over:
+                    return
                 continue
-            if not self._accept(index, scan.tail(questions, answer.replies)):
+            self._ground.away.discard(node)
+            if not self._accept(index, scan.dbsize(questions, answer.replies)):
                 await self.session.clock.sleep(REFUSED_REST)
                 continue
-            unfolded = scan.take(questions, answer.replies)
+            unfolded = scan.take(index, questions, answer.replies)
             if unfolded is not None and not (scan.keys and self._hurries):
                 self._fold(unfolded)
                 unfolded = None
             self._publish_progress()
             await self._rest(answer, node)
+        self._ground.unread.discard(node)
 
     async def _ask_and_fold(self, node: Node, question: Exchange, unfolded: Answered | None) -> Answer | None:
         """Ask, and fold the last page meanwhile; None when it has to be asked again."""
@@ -194,30 +222,33 @@ class Survey(Collector[Keyspace]):
         try:
             return await node.ask(question)
         except Unavailable as error:
+            self._ground.away.add(node)
             self._fail(error.failure)
             await self.session.clock.sleep(UNAVAILABLE_REST)
             return None
 
-    def _accept(self, index: int, tail: Sequence[Reply]) -> bool:
-        """Take in the number of keys; False when the server would not tell it, or the next page."""
-        for reply, rule in zip(tail, ("+dbsize", "+scan"), strict=False):
-            if isinstance(reply, ReplyError):
-                self._fail(of_reply(reply, rule))
-                return False
-        if self._failure is not None:
+    def _accept(self, index: int, dbsize: int | Failure) -> bool:
+        """Take in the number of keys of a node; False when it has to be asked again."""
+        if isinstance(dbsize, Failure):
+            self._fail(dbsize)
+            return False
+        if self._failure is not None and not self._ground.away:
             self._failure = None
             self._publish()  # what is shown of a complete keyspace would else say so until the next pass has ended
-        self._pass.dbsize[index] = tail[0]
+        self._pass.dbsize[index] = dbsize
         self._drop_outgrown()
         return True
 
     def _fold(self, page: Answered) -> None:
         """Count one page."""
-        keys, questions, replies = page
+        index, keys, questions, replies = page
         count = len(keys)
         sizes = replies[2 * count : 3 * count] if len(questions.names) == 3 else [0] * count
-        self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall())
-        self._permissions.learn(questions, replies[::count], self._connections)
+        settled = not self._pass.unsettled
+        self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall(), index)
+        if settled and self._pass.unsettled:
+            self.session.deployment.moved()
+        self._permissions.learn(questions, replies[::count], self._logins)
 
     @property
     def _hurries(self) -> bool:
@@ -229,23 +260,20 @@ class Survey(Collector[Keyspace]):
     def _page(self) -> int:
         return FAST_PAGE if self.share >= 1 else GIVEN_PAGE if self.session.share.given else PAGE
 
-    def _courtesy(self, node: Node) -> Courtesy:
-        if node not in self._courtesies:
-            self._courtesies[node] = Courtesy(node, self.session.clock)
-        return self._courtesies[node]
-
     def _drop_outgrown(self) -> None:
         """Show the pass under way, with a burst of its own, when the complete picture is of another keyspace.
 
         That is so after a flush, a restore, or while a job fills an empty server.
         """
-        if self._complete is not None and not _alike(self._pass.counted, self._counted):
+        all_told = len(self._pass.dbsize) == len(self._ground.nodes)
+        if self._complete is not None and all_told and not alike(self._pass.counted, self._counted):
             self._complete = None
             self._burst_until = self.session.clock.now() + BURST
 
     @property
-    def _connections(self) -> int:
-        return sum(node.connections for node in self.session.deployment.nodes)
+    def _logins(self) -> int:
+        """How many times it was begun to learn what this user may do."""
+        return sum(node.rights.learned for node in self.session.deployment.nodes)
 
     async def _rest(self, answer: Answer, node: Node) -> None:
         """Give the server back to the others."""
@@ -265,7 +293,8 @@ class Survey(Collector[Keyspace]):
             return
         scanned = self._complete.scanned
         # A flush or a restore in the middle of the pass: what was counted is not what is there now.
-        pause = scanned / KEYS_PER_S if _alike(self._counted, scanned) else PASS_LEAST
+        settled = self._current and alike(self._counted, scanned)
+        pause = scanned / KEYS_PER_S if settled else PASS_LEAST
         pause = min(PASS_MOST, max(PASS_LEAST, pause))
         await self.session.pace.rest(max(0.0, pause - (self.session.clock.now() - started)))
 
@@ -286,22 +315,18 @@ class Survey(Collector[Keyspace]):
     def _publish(self) -> None:
         self._published = self.session.clock.now()
         picture = self._complete or self._picture(complete=False)
-        now = replace(picture, failure=self._failure, share=self.allowance, courteous=self.courteous)
+        failure = self._ground.explain(self._failure)
+        now = replace(picture, failure=failure, share=self.allowance, courteous=self.courteous)
         self.feed.publish(now)
 
     def _picture(self, *, complete: bool) -> Keyspace:
         current = self._pass
         # Keys came and went while a pass went on; what was counted is the better number.
-        population = current.families.pages.keys if complete else current.population
+        sample = current.sample.itself if complete else current.sample
         return replace(
-            current.picture(population, sized=self._permissions.sized),
+            current.picture(sample, sized=self._permissions.sized),
             complete=complete,
             finished_at=self.session.clock.wall() if complete else None,
             denied=self._permissions.denied or current.left_out,
             restarted=self._restarted,
         )
-
-
-def _alike(now: int, then: int) -> bool:
-    """Whether two numbers of keys can be of the same keyspace a little later."""
-    return 0.5 < (now + SMALL) / (then + SMALL) < 1.5

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tui.engine.commands import Reply, exchange
 from tui.engine.failure import Failure, ReplyError, of_reply
+from tui.engine.routing import is_unsettled
 from tui.engine.session import Collector, Session
 
 MOST = 300
@@ -115,20 +116,20 @@ class Tail(Collector[TailSnapshot]):
         came = bool(new)
         behind: list[bytes] = []
         fresh: list[tuple[bytes, Reply]] = []
-        for answer in await self.session.deployment.ask_all(read):
-            if isinstance(answer, Failure):
-                return answer, False
-            reply = answer.replies[0]
-            if isinstance(reply, ReplyError):
-                if reply.code == "WRONGTYPE":
-                    await self._leave_others(list(following))
-                return of_reply(reply, "+xread"), False
-            for key, entries in reply or ():
-                came = True
-                if len(entries) >= most:
-                    behind.append(key)
-                else:
-                    fresh += [(key, entry) for entry in entries]
+        answer = await self.session.deployment.try_ask(read)
+        if isinstance(answer, Failure):
+            return answer, False
+        reply = answer.replies[0]
+        if isinstance(reply, ReplyError):
+            if reply.code == "WRONGTYPE":
+                await self._leave_others(list(following))
+            return of_reply(reply, "+xread"), False
+        for key, entries in reply or ():
+            came = True
+            if len(entries) >= most:
+                behind.append(key)
+            else:
+                fresh += [(key, entry) for entry in entries]
         for key, (entry_id, _) in fresh:
             follow = following[key]
             follow.last_id = entry_id
@@ -140,11 +141,11 @@ class Tail(Collector[TailSnapshot]):
 
     async def _leave_others(self, keys: Sequence[bytes]) -> None:
         """Stop following what is no stream any more: XREAD does not tell which one it was."""
-        for answer in await self.session.deployment.ask_all(exchange(*([b"TYPE", key] for key in keys))):
-            if not isinstance(answer, Failure):
-                for key, kind in zip(keys, answer.replies, strict=True):
-                    if kind not in (b"stream", b"none"):
-                        self._follows.pop(key, None)
+        answer = await self.session.deployment.try_ask(exchange(*([b"TYPE", key] for key in keys)))
+        if not isinstance(answer, Failure):
+            for key, kind in zip(keys, answer.replies, strict=True):
+                if kind not in (b"stream", b"none") and not is_unsettled(kind):
+                    self._follows.pop(key, None)
 
     async def _jump(self, keys: Sequence[bytes], count: int) -> Failure | None:
         """Go to the newest entries of some streams, and note how many that leaves out."""
@@ -153,15 +154,16 @@ class Tail(Collector[TailSnapshot]):
             questions += [[b"XINFO", b"STREAM", key], [b"XREVRANGE", key, b"+", b"-", b"COUNT", count]]
         failure = None
         fresh: list[tuple[bytes, Reply]] = []
-        for answer in await self.session.deployment.ask_all(exchange(*questions)):
-            if isinstance(answer, Failure):
-                return answer
-            for key, info, entries in zip(keys, answer.replies[::2], answer.replies[1::2], strict=True):
-                if isinstance(entries, ReplyError):
+        answer = await self.session.deployment.try_ask(exchange(*questions))
+        if isinstance(answer, Failure):
+            return answer
+        for key, info, entries in zip(keys, answer.replies[::2], answer.replies[1::2], strict=True):
+            if isinstance(entries, ReplyError):
+                failure = of_reply(entries, "+xrevrange")
+                if not is_unsettled(entries):
                     self._follows.pop(key, None)
-                    failure = of_reply(entries, "+xrevrange")
-                elif key in self._follows:
-                    fresh += [(key, entry) for entry in self._land(key, info, entries[::-1])]
+            elif key in self._follows:
+                fresh += [(key, entry) for entry in self._land(key, info, entries[::-1])]
         self._append(fresh)
         return failure
 

@@ -110,18 +110,24 @@ class Channels(Collector[Listening]):
         Raises:
             Unavailable: there is no connection, or it was lost.
         """
-        node = self.session.deployment.nodes[0]
+        # In a cluster every node hears what is published on any of them (but not what is sharded).
+        nodes = await self.session.deployment.known()
+        node = next((one for one in nodes if one.state.phase.answers), nodes[0])
         ear = _Ear(node, self._take)
-        await connect(node.address, ear)
+        await connect(node.address, ear, node.tunnels)
         node.writers += 1  # a connection of redtop's own, which is not one of the applications'
+        refused = node.rights.refused
         try:
+            if "client|setname" not in refused:
+                ear.say(exchange([b"CLIENT", b"SETNAME", b"redtop-ear"]))
             ear.say(subscription(targets.channels, targets.patterns))
             self._fail(None)
             while self._targets is targets and self.feed.watched:
                 await self.session.clock.sleep(TICK)
-                if node.clock.now() - ear.last_sent > PING_EVERY:
+                may_ping = "ping" not in refused
+                if may_ping and node.clock.now() - ear.last_sent > PING_EVERY:
                     ear.say(exchange([b"PING"]))
-                if ear.loss is None and node.clock.now() - ear.heard_at > LOST:
+                if may_ping and ear.loss is None and node.clock.now() - ear.heard_at > LOST:
                     ear.drop(Failure(Kind.TIMEOUT, f"{node.address.label} does not answer"))
                 if ear.loss is not None:
                     raise Unavailable(ear.loss)
@@ -162,5 +168,5 @@ class Channels(Collector[Listening]):
     def _refused(self, error: ReplyError) -> None:
         if "channel" in str(error):
             self._fail(Failure(Kind.DENIED, "no permission: this user needs an ACL rule &NAME for each channel"))
-        elif "ping" not in str(error).lower():
-            self._fail(of_reply(error, "+subscribe +psubscribe"))
+        elif "subscribe" in (words := str(error).lower()):
+            self._fail(of_reply(error, "+psubscribe" if "psubscribe" in words else "+subscribe"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from tui.engine.clock import Clock
-from tui.engine.commands import exchange
+from tui.engine.commands import Reply, exchange
 from tui.engine.deployment import Deployment
 from tui.engine.failure import Failure, Kind, ReplyError, of_reply
 from tui.engine.streams_drill import ask_stream
-from tui.engine.streams_ids import Id, before, id_bytes, parse_id
+from tui.engine.streams_ids import Id, before, id_bytes, parse_id, time_of
 from tui.engine.streams_look import group_of, look_of
 
 MOST = 1000
@@ -34,9 +34,24 @@ async def newest_places(deployment: Deployment, keys: Sequence[bytes]) -> dict[b
             return answer if isinstance(answer, Failure) else Failure(Kind.REPLY, answer.sentence)
         (about,) = answer
         if isinstance(about, ReplyError) and about.code == "NOPERM":
-            return of_reply(about, "+xinfo|stream")
-        places[key] = b"0-0" if isinstance(about, ReplyError) else look_of(about).last_id
+            newest = await _newest(deployment, key)
+            if isinstance(newest, Failure):
+                return newest
+            places[key] = newest
+        else:
+            places[key] = b"0-0" if isinstance(about, ReplyError) else look_of(about).last_id
     return places
+
+
+async def _newest(deployment: Deployment, key: bytes) -> bytes | Failure:
+    """Return the id of the newest entry, for a user without permission for XINFO."""
+    answer = await ask_stream(deployment, key, [b"XREVRANGE", key, b"+", b"-", b"COUNT", 1], may_be_missing=True)
+    if not isinstance(answer, list):
+        return answer if isinstance(answer, Failure) else Failure(Kind.REPLY, answer.sentence)
+    (entries,) = answer
+    if isinstance(entries, ReplyError):
+        return of_reply(entries, "+xinfo|stream")
+    return entries[0][0] if entries else b"0-0"
 
 
 async def group_places(deployment: Deployment, keys: Sequence[bytes], group: bytes) -> dict[bytes, bytes] | Failure:
@@ -65,7 +80,7 @@ def places_from(keys: Sequence[bytes], place: Id) -> dict[bytes, bytes]:
 async def entries(
     deployment: Deployment, places: dict[bytes, bytes], clock: Clock
 ) -> AsyncIterator[list[Entry] | Failure]:
-    """Yield what is behind these places, and then what comes, without end; merged by id within what came at once.
+    """Yield what is behind these places, and then what comes, without end; merged by id.
 
     A failure is yielded once for as long as it lasts; while the server is away, reading waits for it.
     """
@@ -74,7 +89,7 @@ async def entries(
     while True:
         kinds: list[list[bytes | int]] = [[b"TYPE", key] for key in places]
         read: list[bytes | int] = [b"XREAD", b"COUNT", count, b"STREAMS", *places, *places.values()]
-        (answer,) = await deployment.ask_all(exchange(read, *kinds))
+        answer = await deployment.try_ask(exchange(read, *kinds))
         failure = answer if isinstance(answer, Failure) else _refusal(answer.replies)
         if failure is not None:
             if failure != failing:
@@ -84,7 +99,7 @@ async def entries(
             continue
         assert not isinstance(answer, Failure)
         failing = None
-        found: list[Entry] = [(key, one[0], one[1] or ()) for key, got in answer.replies[0] or () for one in got]
+        found = _merged(answer.replies[0] or (), count)
         places.update({key: entry_id for key, entry_id, _ in found})  # the last of each
         for key, kind in zip(list(places), answer.replies[1:], strict=True):
             if kind == b"none":
@@ -92,9 +107,22 @@ async def entries(
         if found:
             size = sum(map(len, found[-1][2])) or 1
             count = max(1, min(MOST, REPLY_BYTES // size))
-            yield sorted(found, key=lambda entry: parse_id(entry[1]))
+            yield found
         else:
             await clock.sleep(EVERY)
+
+
+def _merged(reply: Sequence[tuple[bytes, Sequence[Reply]]], count: int) -> list[Entry]:
+    """Return entries in the order of their ids, without those that would stand before what is still to be read.
+
+    Where a stream has more to give, what is newer in others waits for it; ids that are no times wait for nothing.
+    """
+    ends = [parse_id(entries[-1][0]) for _, entries in reply if len(entries) >= count and time_of(entries[-1][0])]
+    horizon = min(ends, default=None)
+    found: list[Entry] = [(key, one[0], one[1] or ()) for key, entries in reply for one in entries]
+    if horizon is not None and len(reply) > 1:
+        found = [one for one in found if parse_id(one[1]) <= horizon or time_of(one[1]) is None]
+    return sorted(found, key=lambda one: parse_id(one[1]))
 
 
 def _refusal(replies: Sequence[object]) -> Failure | None:

@@ -72,27 +72,45 @@ class Window:
         self.lines: deque[Raw] = deque()
         self.first = 1
         """Number of the oldest line kept."""
-        self._sizes: deque[int] = deque()
         self._bytes = 0
         self._most = most
         self._most_bytes = most_bytes
 
-    def extend(self, lines: Sequence[Raw], sizes: Sequence[int]) -> None:
-        """Add lines of these sizes (bytes), and let go of the oldest beyond the bounds."""
+    @property
+    def full(self) -> bool:
+        """Whether any other line pushes one out."""
+        return len(self.lines) >= self._most or self._bytes >= self._most_bytes
+
+    def extend(self, lines: Sequence[Raw]) -> list[Raw]:
+        """Add lines that are newer; returns the oldest, which had to go for them."""
         self.lines.extend(lines)
-        self._sizes.extend(sizes)
-        self._bytes += sum(sizes)
-        while len(self.lines) > self._most or (self._bytes > self._most_bytes and len(self.lines) > 1):
-            self.lines.popleft()
-            self._bytes -= self._sizes.popleft()
-            self.first += 1
+        self._bytes += sum(map(size_of, lines))
+        gone = self._shrink(self.lines.popleft)
+        self.first += len(gone)
+        return gone
+
+    def prepend(self, lines: Sequence[Raw], *, keep_newest: bool = False) -> list[Raw]:
+        """Add lines that are older; returns the newest, which had to go for them, the newest first.
+
+        With `keep_newest` none has to go, and the bounds are passed: whoever asks looks at `full` before.
+        """
+        self.lines.extendleft(reversed(lines))
+        self.first -= len(lines)
+        self._bytes += sum(map(size_of, lines))
+        return [] if keep_newest else self._shrink(self.lines.pop)
 
     def clear(self) -> None:
         """Let go of everything; numbers go on."""
         self.first += len(self.lines)
         self.lines.clear()
-        self._sizes.clear()
         self._bytes = 0
+
+    def _shrink(self, take: Callable[[], Raw]) -> list[Raw]:
+        gone: list[Raw] = []
+        while len(self.lines) > self._most or (self._bytes > self._most_bytes and len(self.lines) > 1):
+            gone.append(take())
+            self._bytes -= size_of(gone[-1])
+        return gone
 
 
 class Kept:
@@ -104,40 +122,71 @@ class Kept:
         self._all = Window()
         self._passed: Window | None = None
         self._match: Match | None = None
+        self._waiting: deque[Raw] = deque()
+        """Lines that the filter has not looked at yet."""
 
     @property
     def shown(self) -> Window:
         """What a person should see."""
         return self._all if self._passed is None else self._passed
 
-    def extend(self, lines: Sequence[Raw]) -> None:
-        """Add lines in their order."""
-        sizes = [OVERHEAD + sum(map(len, line[2])) for line in lines]
-        self._all.extend(lines, sizes)
+    @property
+    def filtered(self) -> bool:
+        """Whether there is a filter."""
+        return self._passed is not None
+
+    @property
+    def sifting(self) -> bool:
+        """Whether there are lines that the filter has not looked at."""
+        return bool(self._waiting)
+
+    def extend(self, lines: Sequence[Raw]) -> list[Raw]:
+        """Add lines that are newer, for `sift` to look at; returns those that had to go, the oldest first."""
+        gone = self._all.extend(lines)
         if self._passed is not None:
-            self._pass(lines, sizes)
+            self._waiting.extend(lines)
+        return gone
+
+    def prepend(self, lines: Sequence[Raw]) -> list[Raw]:
+        """Add lines that are older; returns those that had to go, the newest first.
+
+        With a filter, lines go to those that pass (they have passed it already), and nothing has to go for them.
+        """
+        return self._all.prepend(lines) if self._passed is None else self._passed.prepend(lines, keep_newest=True)
+
+    def passing(self, lines: Sequence[Raw]) -> list[Raw]:
+        """Return those of some lines that pass the filter."""
+        match = self._match
+        return list(lines) if match is None else [line for line in lines if match(Line(*line))]
 
     def filter_by(self, match: Match | None) -> None:
-        """Show only what passes from now on, and of what is kept; None shows all."""
+        """Show only what passes from now on, and of what is kept, as `sift` finds it; None shows all."""
         self.generation += 1
         self._match = match
-        self._passed = None
-        if match is not None:
-            self._passed = Window()
-            self._pass(list(self._all.lines), list(self._all._sizes))
+        self._passed = None if match is None else Window()
+        self._waiting = deque() if match is None else deque(self._all.lines)
+
+    def sift(self, enough: Callable[[], bool]) -> list[Raw]:
+        """Look at waiting lines in their order until it is enough; returns those that had to go, the oldest first."""
+        passed: list[Raw] = []
+        while self._waiting and not enough():
+            line = self._waiting.popleft()
+            if self._match is not None and self._match(Line(*line)):
+                passed.append(line)
+        return self._passed.extend(passed) if self._passed is not None else []
 
     def clear(self) -> None:
         """Let go of everything."""
         self.generation += 1
         self._all.clear()
+        self._waiting.clear()
         if self._passed is not None:
             self._passed.clear()
 
-    def _pass(self, lines: Sequence[Raw], sizes: Sequence[int]) -> None:
-        assert self._passed is not None
-        assert self._match is not None
-        passed = [pair for pair in zip(lines, sizes, strict=True) if self._match(Line(*pair[0]))]
-        self._passed.extend([line for line, _ in passed], [size for _, size in passed])
+
+def size_of(line: Raw) -> int:
+    """Bytes that a line takes, about."""
+    return OVERHEAD + sum(map(len, line[2]))
 
 
 def lines_of(key: bytes, entries: Sequence[Any]) -> list[Raw]:

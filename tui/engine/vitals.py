@@ -13,7 +13,11 @@ from tui.engine.failure import Failure, ReplyError, of_reply
 from tui.engine.footprint import Cost
 from tui.engine.info import Info
 from tui.engine.link import Answer
+from tui.engine.node import Node, NodeState
+from tui.engine.readings import NOTHING_YET, Reading, Sample, Totals, between, longer, sample_of
 from tui.engine.session import Collector, Session
+
+__all__ = ["NodeVitals", "Pulse", "Sample", "Totals", "Vitals"]
 
 KEPT = 3600
 """Samples kept: an hour at one a second, about 1 MB."""
@@ -23,61 +27,15 @@ COST_EVERY = 5.0
 """Seconds between measurements of redtop's own cost: they make INFO longer, so not at every tick."""
 
 
-COUNTERS = ("keyspace_hits", "keyspace_misses", "total_commands_processed", "evicted_keys", "expired_keys")
-"""INFO fields that only grow, except when the server restarts or CONFIG RESETSTAT is called."""
-
-
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One tick: bytes, numbers per second, fractions; None where unknown (not told, just reset, not reached)."""
+class NodeVitals:
+    """One node of several."""
 
-    at: float
-    """Wall-clock seconds."""
-    used: int | None = None
-    rss: int | None = None
-    peak: int | None = None
-    maxmemory: int | None = None
-    """0 means no limit."""
-    hit_rate: float | None = None
-    """The application's own, over the last interval; None when it read nothing."""
-    reads_per_s: float | None = None
-    """The application's keyspace look-ups per second."""
-    ops_per_s: float | None = None
-    """Commands per second without redtop's own."""
-    clients: int | None = None
-    """Connected clients without redtop's own."""
-    evicted_per_s: float | None = None
-    expired_per_s: float | None = None
-    keys: int | None = None
-    """Keys in the database that is looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What the deployment did since redtop began to look, redtop's own doing left out.
-
-    A span in which a server restarted or its counters were reset is left out as a whole.
-    """
-
-    seconds: float = 0.0
-    """How long it was looked at."""
-    hits: int = 0
-    reads: int = 0
-    """Keyspace look-ups: hits and misses."""
-    commands: int = 0
-    evicted: int = 0
-    expired: int = 0
-    server_cpu: float | None = None
-    """Seconds of the servers' main threads that redtop took; None when they could not be measured."""
-
-    @property
-    def hit_rate(self) -> float | None:
-        """The share of all reads that found their key, 0 to 1; None when nothing was read."""
-        return self.hits / self.reads if self.reads else None
-
-    def per_second(self, total: int) -> float | None:
-        """Turn one of the totals into a rate; None when nothing was looked at yet."""
-        return total / self.seconds if self.seconds else None
+    place: str
+    """Where redtop connects to it; safe text."""
+    state: NodeState
+    now: Sample | None
+    """None when it does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,56 +55,11 @@ class Vitals:
     cost: Cost
     databases: tuple[tuple[int, int], ...]
     """(number, keys) of every database that holds keys."""
-    totals: Totals = Totals()
+    totals: Totals = NOTHING_YET
     failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One INFO of one node with the counters that rates are made of."""
-
-    at: float
-    run_id: str
-    info: Info
-    hits: int
-    misses: int
-    own_hits: int
-    own_misses: int
-    own_commands: int
-
-    @property
-    def counters(self) -> tuple[int, ...]:
-        return tuple(self.info.integer(name) or 0 for name in COUNTERS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    """What happened on one node between two readings."""
-
-    seconds: float
-    hits: int
-    misses: int
-    commands: int
-    evicted: int
-    expired: int
-
-
-def between(before: _Reading | None, after: _Reading) -> _Rates | None:
-    """Compare two readings; None when a restart or CONFIG RESETSTAT lies between (any counter went back)."""
-    if before is None or before.run_id != after.run_id or after.at <= before.at:
-        return None
-    deltas = [new - old for old, new in zip(before.counters, after.counters, strict=True)]
-    if min(deltas) < 0:
-        return None
-    hits, misses, commands, evicted, expired = deltas
-    return _Rates(
-        seconds=after.at - before.at,
-        hits=max(0, hits - (after.own_hits - before.own_hits)),
-        misses=max(0, misses - (after.own_misses - before.own_misses)),
-        commands=max(0, commands - (after.own_commands - before.own_commands)),
-        evicted=evicted,
-        expired=expired,
-    )
+    """Of several nodes some may be away: then the numbers are those of the others."""
+    nodes: tuple[NodeVitals, ...] = ()
+    """Each by itself, where there are several."""
 
 
 class Pulse(Collector[Vitals]):
@@ -155,13 +68,14 @@ class Pulse(Collector[Vitals]):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._history: deque[Sample] = deque(maxlen=KEPT)
-        self._before: dict[int, _Reading] = {}
+        self._before: dict[Node, Reading] = {}
         self._cost = CostMeter()
         self._cost_due = 0.0
         self._policy: str | None = None
         self._uptime: float | None = None
         self._databases: tuple[tuple[int, int], ...] = ()
         self._totals = Totals()
+        self._nodes: tuple[NodeVitals, ...] = ()
 
     async def run(self) -> None:
         """Take the pulse at every tick; the next one starts when the last has been shown."""
@@ -185,25 +99,31 @@ class Pulse(Collector[Vitals]):
         measure_cost = clock.now() >= self._cost_due
         sections = [[b"INFO", section] for section in COST_SECTIONS if measure_cost]
         # INFO comes last, so that what is booked as redtop's own is just what the server has counted by then.
-        answers = await deployment.ask_all(exchange(*sections, [b"INFO"]))
-        failure = next((_failure(answer) for answer in answers if _failure(answer)), None)
-        if failure is not None:
-            self._publish(Sample(clock.wall()), failure)
-            self._before.clear()
-            return
-        good = [answer for answer in answers if isinstance(answer, Answer)]
-        for node, answer in zip(deployment.nodes, good, strict=True):
-            node.see(Info(answer.replies[-1]).identity)
-        if measure_cost:
+        answers = await deployment.ask_each(exchange(*sections, [b"INFO"]))
+        failures = [failure for _, answer in answers if (failure := _failure(answer)) is not None]
+        good = {node: answer for node, answer in answers if isinstance(answer, Answer) and _failure(answer) is None}
+        for node, answer in good.items():
+            node.take_note(Info(answer.replies[-1]))
+        if measure_cost and good:
             self._cost_due = clock.now() + COST_EVERY
-            replies = [[answer.replies[-1], *answer.replies[:-1]] for answer in good]
-            told = [[Info(reply) for reply in node if isinstance(reply, bytes)] for node in replies]
-            self._cost.measure(clock.now(), told, [node.footprint for node in deployment.nodes])
-        self._publish(self._sample([self._reading(answer) for answer in good]), None)
+            self._measure_cost(good)
+        readings = {node: self._reading(node, answer) for node, answer in good.items()}
+        sample = self._take(readings, [node for node, _ in answers]) if good else Sample(clock.wall())
+        self._before = readings
+        if failures and good:  # of several nodes the deployment knows more than the one that was asked
+            failures.insert(0, deployment.state.worst.failure or failures[0])
+        self._publish(sample, failures[0] if failures else None)
 
-    def _reading(self, answer: Answer) -> _Reading:
+    def _measure_cost(self, answers: dict[Node, Answer]) -> None:
+        told = []
+        for answer in answers.values():
+            replies = [answer.replies[-1], *answer.replies[:-1]]
+            told.append([Info(reply) for reply in replies if isinstance(reply, bytes)])
+        self._cost.measure(self.session.clock.now(), told, [node.footprint for node in answers], list(answers))
+
+    def _reading(self, node: Node, answer: Answer) -> Reading:
         info = Info(answer.replies[-1])
-        return _Reading(
+        return Reading(
             at=self.session.clock.now(),
             run_id=info.text("run_id") or "",
             info=info,
@@ -212,47 +132,27 @@ class Pulse(Collector[Vitals]):
             own_hits=answer.own_hits,
             own_misses=answer.own_misses,
             own_commands=answer.own_commands,
+            own_connections=1 + node.writers,
         )
 
-    def _sample(self, readings: list[_Reading]) -> Sample:
-        rates = [between(self._before.get(index), reading) for index, reading in enumerate(readings)]
-        self._before = dict(enumerate(readings))
-        infos = [reading.info for reading in readings]
-        self._policy = infos[0].text("maxmemory_policy")
-        self._uptime = infos[0].real("uptime_in_seconds")
+    def _take(self, readings: dict[Node, Reading], nodes: Sequence[Node]) -> Sample:
+        """Make one sample of what the nodes say."""
+        first, *_ = readings.values()
+        self._policy = first.info.text("maxmemory_policy")
+        self._uptime = first.info.real("uptime_in_seconds")
         databases: Counter[int] = Counter()
-        for info in infos:
-            databases.update(info.databases)
+        for reading in readings.values():
+            databases.update(reading.info.databases)
         self._databases = tuple(sorted(databases.items()))
-        known = [rate for rate in rates if rate is not None]
-        complete = len(known) == len(readings)
-        seconds = max((rate.seconds for rate in known), default=0.0)
-        hits = sum(rate.hits for rate in known)
-        reads = hits + sum(rate.misses for rate in known)
-        if complete:
-            self._totals = _longer(self._totals, seconds, known)
-
-        def per_second(total: int) -> float | None:
-            return total / seconds if complete and seconds else None
-
-        clients = _sum(infos, "connected_clients")
-        return Sample(
-            at=self.session.clock.wall(),
-            used=_sum(infos, "used_memory"),
-            rss=_sum(infos, "used_memory_rss"),
-            peak=_sum(infos, "used_memory_peak"),
-            maxmemory=_sum(infos, "maxmemory"),
-            hit_rate=hits / reads if complete and reads else None,
-            reads_per_s=per_second(reads),
-            ops_per_s=per_second(sum(rate.commands for rate in known)),
-            clients=None if clients is None else clients - self._own_connections(),
-            evicted_per_s=per_second(sum(rate.evicted for rate in known)),
-            expired_per_s=per_second(sum(rate.expired for rate in known)),
-            keys=databases[self.session.deployment.db],
-        )
-
-    def _own_connections(self) -> int:
-        return sum(1 + node.writers for node in self.session.deployment.nodes)
+        rates = {node: between(self._before.get(node), reading) for node, reading in readings.items()}
+        known = [rate for rate in rates.values() if rate is not None]
+        if len(known) == len(nodes):
+            self._totals = longer(self._totals, known)
+        wall, db = self.session.clock.wall(), self.session.deployment.db
+        if len(nodes) > 1:
+            own = {node: sample_of(wall, [one], [rates[node]], db) for node, one in readings.items()}
+            self._nodes = tuple(NodeVitals(node.address.label, node.state, own.get(node)) for node in nodes)
+        return sample_of(wall, list(readings.values()), list(rates.values()), db)
 
     def _publish(self, sample: Sample, failure: Failure | None) -> None:
         self._history.append(sample)
@@ -268,20 +168,9 @@ class Pulse(Collector[Vitals]):
                 databases=self._databases,
                 totals=replace(self._totals, server_cpu=self._cost.seconds),
                 failure=failure,
+                nodes=self._nodes,
             )
         )
-
-
-def _longer(totals: Totals, seconds: float, rates: Sequence[_Rates]) -> Totals:
-    """Add one span of all nodes."""
-    return Totals(
-        seconds=totals.seconds + seconds,
-        hits=totals.hits + sum(rate.hits for rate in rates),
-        reads=totals.reads + sum(rate.hits + rate.misses for rate in rates),
-        commands=totals.commands + sum(rate.commands for rate in rates),
-        evicted=totals.evicted + sum(rate.evicted for rate in rates),
-        expired=totals.expired + sum(rate.expired for rate in rates),
-    )
 
 
 def _failure(answer: Answer | Failure) -> Failure | None:
@@ -289,9 +178,3 @@ def _failure(answer: Answer | Failure) -> Failure | None:
         return answer
     reply = answer.replies[-1]
     return of_reply(reply, "+info") if isinstance(reply, ReplyError) else None
-
-
-def _sum(infos: list[Info], name: str) -> int | None:
-    values = [info.integer(name) for info in infos]
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

@@ -66,7 +66,7 @@ async def writer(node: Node, *, run_id: str | None = None) -> AsyncIterator[Writ
     if node.permit.refusal is not None:
         raise Unavailable(Failure(Kind.READ_ONLY, node.permit.refusal))
     link = Link(node.clock, node.footprint, lambda _: None)
-    await connect(node.address, link)
+    await connect(node.address, link, node.tunnels)
     node.writers += 1
     try:
         found = Writer(node, link)

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tui.engine.commands import exchange
-from tui.engine.failure import Failure, Kind, Unavailable
-from tui.engine.node import Node
+from tui.engine.deployment import Deployment
+from tui.engine.failure import Failure, Kind
+from tui.engine.place import Place
 from tui.engine.session import Options, Session
 from tui.headless.purge_print import complain
 from tui.options import BAD_USAGE, COULD_NOT_LOOK, INTERRUPTED, REFUSED
@@ -49,7 +50,7 @@ class Ended(Exception):  # noqa: N818 - an end before its time is expected, and 
         return cls(_CODES.get(failure.kind, COULD_NOT_LOOK), failure.sentence)
 
 
-Work = Callable[[Node, Stop], Awaitable[int]]
+Work = Callable[[Place, Stop], Awaitable[int]]
 """Does what a command is for, and returns its exit code; may raise `Ended`."""
 
 
@@ -91,13 +92,13 @@ async def unless_stopped(stop: Stop, work: Coroutine[Any, Any, T]) -> T:
 
 async def _run(settings: Settings, work: Work) -> int:
     session = Session(settings.address, Options(settings.interval, share_of(settings), settings.delimiter))
-    node, ended = session.deployment.nodes[0], None
+    deployment, ended = session.deployment, None
     async with asyncio.TaskGroup() as group:  # a programming error in the session ends the work loudly
         running = group.create_task(session.run())
         try:
             with _signals() as stop:
-                await unless_stopped(stop, _connected(node))
-                code = await work(node, stop)
+                await unless_stopped(stop, _connected(deployment))
+                code = await work(deployment, stop)
         except Ended as end:
             ended = end
         running.cancel()
@@ -106,13 +107,14 @@ async def _run(settings: Settings, work: Work) -> int:
     return code
 
 
-async def _connected(node: Node) -> None:
-    try:
-        await node.ask(exchange([b"PING"]))
-    except Unavailable as error:
-        raise Ended.by(error.failure) from None
-    if node.permit.refusal is not None:
-        raise Ended(REFUSED, node.permit.refusal)
+async def _connected(deployment: Deployment) -> None:
+    """Wait until it is known what is there; of a cluster one node that answers will do."""
+    answers = await deployment.ask_all(exchange([b"PING"]))
+    failures = [answer for answer in answers if isinstance(answer, Failure)]
+    if len(failures) == len(answers):
+        raise Ended.by(failures[0])
+    if deployment.refusal is not None:
+        raise Ended(REFUSED, deployment.refusal)
 
 
 @contextmanager

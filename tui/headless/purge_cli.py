@@ -13,20 +13,22 @@ from typing import Any, Self
 import click
 
 from tui.engine.failure import Failure
-from tui.engine.node import Node
+from tui.engine.place import Place
 from tui.engine.printable import parse_printable
 from tui.engine.purge.account import Progress, Receipt
 from tui.engine.purge.execute import execute
-from tui.engine.purge.journals import State, journals, prune
+from tui.engine.purge.journals import State, prune
 from tui.engine.purge.plan import Plan, Preview, plan
 from tui.engine.purge.request import Big, Request, Target
+from tui.engine.retime.journals import every_journal, is_of_ttls
+from tui.engine.secrecy import Secrecy
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of, unless_stopped
 from tui.headless.purge_json import Document, of_plan, of_purge, write
 from tui.headless.purge_print import answer, complain, is_terminal, print_lines, somebody_there
 from tui.headless.purge_progress import progress
 from tui.options import FINE, NOT_ALL, REFUSED
 from tui.purge_rules import PurgeRules, rules
-from tui.settings import Settings
+from tui.settings import Settings, schemas_of
 from tui.words.purge_words import Line, confirmation, entry_words, plan_lines, receipt_lines
 from tui.words.units import count, rate
 
@@ -118,36 +120,38 @@ class _Purge:
         self._rules = rules
         self._share = share_of(settings)
         self._delimiter = None if settings.delimiter is None else settings.delimiter.encode()
+        self._secrecy = Secrecy(schemas_of(settings.schemas))
         self._asks = wish.expect is None and not wish.dry_run
         self._aside = self._asks and (wish.as_json or not is_terminal(sys.stdout))
         """Whether the person who is asked reads the plan on stderr."""
 
-    async def run(self, node: Node, stop: Stop) -> int:
+    async def run(self, place: Place, stop: Stop) -> int:
         """Do all of it; raises `Ended` as `run_on_server` wants."""
         if self._asks:
-            await self._tell_interrupted(Target.of(node))
-        made = await unless_stopped(stop, self._plan(node))
+            await self._tell_interrupted(Target.of(place))
+        made = await unless_stopped(stop, self._plan(place))
         try:
             if self._aside or not self._wish.as_json:
-                print_lines(plan_lines(made), sys.stderr if self._aside else sys.stdout)
-            return await self._decide(node, made, stop)
+                print_lines(plan_lines(made, self._secrecy), sys.stderr if self._aside else sys.stdout)
+            return await self._decide(place, made, stop)
         finally:
             made.close()
 
     async def _tell_interrupted(self, here: Target) -> None:
-        """Name purges of this database that were interrupted: they can be undone or finished."""
-        for entry in await asyncio.to_thread(journals, self._rules.journal_folder):
+        """Name what was interrupted at this database: it can be undone or finished."""
+        for entry in await asyncio.to_thread(every_journal, self._rules.journal_folder):
             if entry.state is State.INTERRUPTED and entry.target is not None and here.is_at(entry.target):
-                age, _, purged, *_ = entry_words(entry, time.time())
+                age, _, what, *_ = entry_words(entry, time.time())
+                kind = "change of" if is_of_ttls(entry) else "purge of"
                 complain(
-                    f"the purge of {purged} {age} was interrupted: `redtop undo {entry.id}` brings its keys back, "
-                    f"`redtop undo --finish {entry.id}` lets them go"
+                    f"the {kind} {what} {age} was interrupted: `redtop undo {entry.id}` takes it back, "
+                    f"`redtop undo --finish {entry.id}` brings it to its end"
                 )
 
-    async def _plan(self, node: Node) -> Plan:
+    async def _plan(self, place: Place) -> Plan:
         request = self._wish.request(self._rules)
         with progress("ctrl-c: leave") as show:
-            async with aclosing(plan(node, request, share=self._share, delimiter=self._delimiter)) as source:
+            async with aclosing(plan(place, request, share=self._share, delimiter=self._delimiter)) as source:
                 async for seen in source:
                     match seen:
                         case Plan():
@@ -158,7 +162,7 @@ class _Purge:
                             show(failure.sentence if failure else f"{count(found.keys)} keys found", seen.share)
         raise AssertionError("a plan ends with a plan or a failure")
 
-    async def _decide(self, node: Node, made: Plan, stop: Stop) -> int:
+    async def _decide(self, place: Place, made: Plan, stop: Stop) -> int:
         keys, expect = len(made.keys), self._wish.expect
         if expect is not None and expect != keys:
             return self._refuse(made, f"the plan has {keys:,} keys and --expect says {expect:,}; nothing was removed")
@@ -173,7 +177,7 @@ class _Purge:
                 big = await unless_stopped(stop, self._confirm(made))
             except _NotConfirmed:
                 return self._refuse(made, "that is not what was asked for; nothing was removed")
-        return self._account(made, await self._execute(node, made, big, stop), stop)
+        return self._account(made, await self._execute(place, made, big, stop), stop)
 
     async def _confirm(self, made: Plan) -> Big:
         """Let the person type what a purge wants typed; returns what becomes of big keys.
@@ -191,19 +195,19 @@ class _Purge:
                 raise _NotConfirmed
         return big or Big.LEAVE
 
-    async def _execute(self, node: Node, made: Plan, big: Big, stop: Stop) -> Receipt:
+    async def _execute(self, place: Place, made: Plan, big: Big, stop: Stop) -> Receipt:
         rules, rate = self._rules, self._wish.rate
         old = await asyncio.to_thread(
             prune,
             rules.journal_folder,
             most_bytes=rules.journal_bytes - made.journal_bytes(big),
             most_age=rules.journal_age_s,
-            now=node.clock.wall(),
+            now=place.clock.wall(),
         )
         if old and is_terminal(sys.stderr):
             complain(f"{len(old)} of the old journals had to go: [purge] in config.toml says how many are kept")
         work = execute(
-            node,
+            place,
             made,
             rules.journal_folder,
             big=big,
@@ -216,11 +220,11 @@ class _Purge:
 
     def _account(self, made: Plan, receipt: Receipt, stop: Stop) -> int:
         if self._wish.as_json:
-            self._write(of_purge(made, receipt))
+            self._write(of_purge(made, receipt, self._secrecy.shown))
         else:
             if not self._aside:
                 sys.stdout.write("\n")
-            print_lines(receipt_lines(receipt), sys.stdout)
+            print_lines(receipt_lines(receipt, self._secrecy.shown), sys.stdout)
         return code_of(receipt, stop)
 
     def _refuse(self, made: Plan, sentence: str) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
 from tui.engine.address import shown
 from tui.engine.failure import Failure
-from tui.engine.printable import printable
+from tui.engine.printable import printable, text_of
 from tui.engine.purge.account import Counts, Receipt
 from tui.engine.purge.journals import Entry
 from tui.engine.purge.plan import Plan
@@ -20,6 +20,7 @@ from tui.purge_rules import DAY, PurgeRules
 SCHEMA_VERSION = 1
 """Goes up when a field goes away or changes its meaning; a new field is no reason."""
 
+Shown = Callable[[bytes], str]
 Document = dict[str, object]
 
 
@@ -49,19 +50,21 @@ def of_plan(plan: Plan, big: Big, *, dry_run: bool, error: str | None = None) ->
     return of_receipt(nothing, dry_run=dry_run, error=error) | _planned(plan) | {"undoable": plan.covered(big)}
 
 
-def of_purge(plan: Plan, receipt: Receipt) -> Document:
-    """Return the receipt of a purge."""
-    return of_receipt(receipt) | _planned(plan)
+def of_purge(plan: Plan, receipt: Receipt, shown: Shown = printable) -> Document:
+    """Return the receipt of a purge; `shown` makes keys safe to show."""
+    return of_receipt(receipt, shown=shown) | _planned(plan)
 
 
-def of_receipt(receipt: Receipt, *, dry_run: bool = False, error: str | None = None) -> Document:
+def of_receipt(
+    receipt: Receipt, *, dry_run: bool = False, error: str | None = None, shown: Shown = printable
+) -> Document:
     """Return what a receipt says by itself."""
     counts = receipt.counts
     return {
         "schema_version": SCHEMA_VERSION,
         "dry_run": dry_run,
         "cancelled": receipt.cancelled,
-        "error": error or _sentence(receipt.failure),
+        "error": error or sentence_of(receipt.failure),
         "plan_id": receipt.plan_id,
         "target": target_of(receipt.target),
         "prefix": printable(receipt.prefix),
@@ -75,10 +78,10 @@ def of_receipt(receipt: Receipt, *, dry_run: bool = False, error: str | None = N
         "undoable": counts.removed - counts.without_undo,
         "journal": None if receipt.journal is None else str(receipt.journal),
         "seconds": round(receipt.seconds, 3),
-        "reasons": _reasons(receipt.reasons),
-        "changed_keys": _keys(receipt.changed_keys),
-        "failed_keys": _keys(receipt.failed_keys),
-        "left_keys": _keys(receipt.left_keys),
+        "reasons": reasons_of(receipt.reasons),
+        "changed_keys": [shown(key) for key in receipt.changed_keys],
+        "failed_keys": [shown(key) for key in receipt.failed_keys],
+        "left_keys": [shown(key) for key in receipt.left_keys],
     }
 
 
@@ -88,22 +91,24 @@ def of_undo(receipt: UndoReceipt, entry: Entry | None) -> Document:
     return {
         "schema_version": SCHEMA_VERSION,
         "cancelled": receipt.cancelled,
-        "error": _sentence(receipt.failure),
+        "error": sentence_of(receipt.failure),
         "target": None if entry is None or entry.target is None else target_of(entry.target),
         "prefix": None if entry is None else printable(entry.prefix),
+        "change": None,
         "planned": receipt.total,
         "restored": counts.restored,
         "present": counts.present,
         "changed": counts.recreated,
         "gone": counts.expired,
+        "past": 0,
         "failed": counts.failed,
         "skipped": counts.remaining,
         "journal": str(receipt.path),
         "restarted": receipt.restarted,
         "seconds": round(receipt.seconds, 3),
-        "reasons": _reasons(receipt.reasons),
-        "changed_keys": _keys(receipt.recreated_keys),
-        "failed_keys": _keys(receipt.failed_keys),
+        "reasons": reasons_of(receipt.reasons),
+        "changed_keys": keys_of(receipt.recreated_keys),
+        "failed_keys": keys_of(receipt.failed_keys),
     }
 
 
@@ -122,8 +127,8 @@ def _planned(plan: Plan) -> Document:
     request, found = plan.request, plan.found
     return {
         "all_keys": request.all_keys,
-        "exclude": _keys(request.exclude),
-        "exclude_keys": _keys(sorted(request.exclude_keys)),
+        "exclude": keys_of(request.exclude),
+        "exclude_keys": keys_of(sorted(request.exclude_keys)),
         "dbsize": plan.dbsize,
         "bytes": found.bytes,
         "types": dict(found.types),
@@ -131,6 +136,7 @@ def _planned(plan: Plan) -> Document:
         "excluded": found.excluded,
         "protected": found.protected,
         "denied": found.denied,
+        "moving": found.moving,
         "big_keys": found.big_keys,
         "secrets": found.secrets,
         "families": [
@@ -151,6 +157,7 @@ def target_of(target: Target) -> Document:
         "version": target.version,
         "role": target.role,
         "run_id": target.run_id or None,
+        "nodes": [member.label for member in target.members],
     }
 
 
@@ -161,7 +168,8 @@ def _entry(entry: Entry) -> Document:
         "state": str(entry.state),
         "when": datetime.fromtimestamp(entry.when, UTC).isoformat(timespec="milliseconds"),
         "target": None if entry.target is None else target_of(entry.target),
-        "prefix": printable(entry.prefix),
+        "prefix": text_of(entry.prefix) if entry.done else printable(entry.prefix),
+        "change": entry.done or None,
         "exact": entry.exact,
         "keys": entry.keys,
         "restored": entry.restored,
@@ -170,13 +178,16 @@ def _entry(entry: Entry) -> Document:
     }
 
 
-def _keys(keys: Iterable[bytes]) -> list[str]:
+def keys_of(keys: Iterable[bytes]) -> list[str]:
+    """Return keys in printable form."""
     return [printable(key) for key in keys]
 
 
-def _reasons(reasons: Iterable[tuple[str, int]]) -> list[Document]:
+def reasons_of(reasons: Iterable[tuple[str, int]]) -> list[Document]:
+    """Return why keys failed, and how many."""
     return [{"reason": sentence, "keys": number} for sentence, number in reasons]
 
 
-def _sentence(failure: Failure | None) -> str | None:
+def sentence_of(failure: Failure | None) -> str | None:
+    """Return what went wrong."""
     return None if failure is None else failure.sentence

@@ -117,6 +117,7 @@ def _stream(stream: Stream, now: float) -> Document:
         "newest_entry_s": _rounded(age_of(stream.newest_id, now), 3),
         "lag": None if unknown else stream.lag,
         "pending": None if unknown else stream.pending,
+        "missing_groups": None if unknown else [printable(name) for name in stream.missing],
         "groups": None if unknown else [_group(group) for group in stream.groups],
     }
 

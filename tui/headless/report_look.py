@@ -13,12 +13,13 @@ from tui.engine.feed import Feed
 from tui.engine.footprint import Footprint
 from tui.engine.keyspace import Keyspace
 from tui.engine.node import Phase
+from tui.engine.secrecy import Secrecy, masked
 from tui.engine.session import Options, Session
 from tui.engine.streams import PER_TICK, StreamList, Streams
 from tui.engine.streams_board import StreamBoard
 from tui.engine.survey import Survey
 from tui.engine.vitals import Pulse, Sample, Vitals
-from tui.settings import Settings
+from tui.settings import Settings, schemas_of
 
 LOOK = 1.5
 """Seconds a look takes at least: rates need an interval, and a big keyspace its first picture."""
@@ -74,7 +75,8 @@ async def look(settings: Settings, *, exact: bool, stop: asyncio.Event, show: Sh
     """
     full_speed = exact and not settings.scan_share_given
     share = FULL_SPEED if full_speed else settings.wanted_share
-    session = Session(settings.address, Options(INTERVAL, share, settings.delimiter))
+    schemas = schemas_of(settings.schemas)
+    session = Session(settings.address, Options(INTERVAL, share, settings.delimiter, schemas=schemas))
     looker = _Looker(session, exact=exact, stop=stop, show=show)
     async with asyncio.TaskGroup() as group:  # a programming error in the session ends the look loudly
         running = group.create_task(session.run())
@@ -160,7 +162,7 @@ class _Looker:
         return Look(
             address=self._session.deployment.address,
             vitals=replace(vitals, now=_last_known(vitals)),
-            keyspace=keyspace,
+            keyspace=_masked(keyspace, self._session.secrecy),
             streams=streams,
             footprint=self._session.deployment.footprint,
             elapsed=self._elapsed,
@@ -209,3 +211,16 @@ def _notes(keyspace: Keyspace, vitals: Vitals, streams: Streams, *, interrupted:
     found += [keyspace.denied, keyspace.restarted]
     found += [stream.denied for stream in streams.streams]
     return tuple(dict.fromkeys(note for note in found if note))
+
+
+def _masked(keyspace: Keyspace, secrecy: Secrecy) -> Keyspace:
+    """Leave no secret in the names of keys and families: a report is printed, kept and sent on."""
+    masks = secrecy.masks(family.pattern for family in keyspace.families)
+    families = tuple(
+        replace(family, shape=tuple(masked(part, masks) for part in family.shape)) for family in keyspace.families
+    )
+    biggest = tuple(
+        replace(big, key=secrecy.shown(big.key).encode()) if secrecy.hides_name(big.key) else big
+        for big in keyspace.biggest
+    )
+    return replace(keyspace, families=families if masks else keyspace.families, biggest=biggest)

@@ -13,7 +13,7 @@ import click
 from platformdirs import user_state_path
 
 from tui.engine.failure import Failure
-from tui.engine.node import Node
+from tui.engine.place import Place
 from tui.engine.printable import parse_printable
 from tui.engine.revoke.account import Progress, Receipt
 from tui.engine.revoke.execute import execute
@@ -136,10 +136,10 @@ class _Revocation:
         self._aside = self._asks and (wish.as_json or not is_terminal(sys.stdout))
         """Whether the person who is asked reads the plan on stderr."""
 
-    async def run(self, node: Node, stop: Stop) -> int:
+    async def run(self, place: Place, stop: Stop) -> int:
         """Do all of it; raises `Ended` as `run_on_server` wants."""
-        made = await unless_stopped(stop, self._plan(node))
-        now = node.clock.wall()
+        made = await unless_stopped(stop, self._plan(place))
+        now = place.clock.wall()
         if self._aside or not self._wish.as_json:
             print_lines(plan_lines(made, now), sys.stderr if self._aside else sys.stdout)
         keys, expect = len(made.keys), self._wish.expect
@@ -153,12 +153,12 @@ class _Revocation:
                 await unless_stopped(stop, self._confirm(made))
             except _NotConfirmed:
                 return self._refuse(made, now, "that is not what was asked for; nothing was removed")
-        work = execute(node, made, audit_log(), share=self._share, stop=stop)
+        work = execute(place, made, audit_log(), share=self._share, stop=stop)
         return self._account(await _receipt_of(work), stop)
 
-    async def _plan(self, node: Node) -> Plan:
+    async def _plan(self, place: Place) -> Plan:
         with progress("ctrl-c: leave") as show:
-            async with aclosing(plan(node, self._roles, self._wanted, share=self._share)) as source:
+            async with aclosing(plan(place, self._roles, self._wanted, share=self._share)) as source:
                 async for seen in source:
                     match seen:
                         case Plan():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui.engine.address import Address
+from tui.engine.estimate import Sample
 from tui.engine.failure import Failure, Unavailable
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import Family as Stranger
@@ -180,6 +181,6 @@ class _Tester:
     def _strangers(self, unknown: int, *, sized: bool) -> tuple[Stranger, ...]:
         families = self._drift.strangers
         assert families is not None
-        pages = families.pages
-        found = [family_of(*one, pages, max(unknown, pages.keys), sized=sized) for one in families.folded().items()]
+        sample = Sample.alike(families.pages, max(unknown, families.pages.keys))
+        found = [family_of(*one, sample, sized=sized) for one in families.folded().items()]
         return tuple(sorted(found, key=lambda family: (-family.keys, family.shape)))

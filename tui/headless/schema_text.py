@@ -14,7 +14,7 @@ from rich.text import Text
 from tui.engine.printable import printable
 from tui.engine.schema.catalog import Entry
 from tui.engine.schema.findings import Finding, Severity
-from tui.engine.schema.model import Family, Index, Schema, Thresholds, TokenRule
+from tui.engine.schema.model import Family, Index, Schema, TokenRule
 from tui.headless.report_text import Name, lined_up
 from tui.headless.schema_look import Present, Tested
 from tui.words.units import DASH, count, duration, percent, plus_minus, size
@@ -215,10 +215,8 @@ def _rest(schema: Schema) -> Iterator[RenderableType]:
     rows: list[tuple[str, str]] = [("index", _index(index)) for index in schema.indexes]
     rows += [("channel", f"{channel.pattern.text}: {channel.purpose}") for channel in schema.channels]
     rows += [("never", f"values that begin with {printable(one.prefix)}: {one.why}") for one in schema.forbidden]
-    usual = Thresholds()
-    for name in Thresholds.__slots__:
-        if getattr(schema.thresholds, name) != getattr(usual, name):
-            rows.append(("threshold", f"{name} = {getattr(schema.thresholds, name)}"))
+    for name in sorted(schema.thresholds.said):
+        rows.append(("threshold", f"{name} = {getattr(schema.thresholds, name)}"))
     if rows:
         yield _section("And", "")
     table = Table.grid(padding=(0, 2, 0, 0))

@@ -17,8 +17,9 @@ from tui.engine.printable import printable, scrub
 from tui.engine.session import Session
 from tui.engine.streams_ids import Id, parse_place, time_of
 from tui.engine.tail_read import Entry, entries, group_places, newest_places, places_from
+from tui.fields import SettingsError
 from tui.options import COULD_NOT_LOOK
-from tui.settings import Settings, SettingsError
+from tui.settings import Settings
 
 PASSES = frozenset({Kind.REFUSED, Kind.TIMEOUT, Kind.LOST, Kind.LOADING, Kind.FULL})
 """Failures that end by themselves, so that the tail waits."""

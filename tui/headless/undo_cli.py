@@ -1,4 +1,4 @@
-"""`redtop undo` and `redtop journals`: bring back what a purge removed, finish an interrupted one, list them all."""
+"""`redtop undo` and `redtop journals`: take back a purge or a change of TTLs, finish an interrupted one, list all."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from tui.engine.address import shown
-from tui.engine.node import Node
+from tui.engine.place import Place
 from tui.engine.purge.finish import finish
-from tui.engine.purge.journals import Entry, State, describe, journals
+from tui.engine.purge.journals import Entry, State, describe
 from tui.engine.purge.request import Target
 from tui.engine.purge.undo import UndoProgress, UndoReceipt, undo
+from tui.engine.retime.journals import every_journal, is_of_ttls
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of
 from tui.headless.purge_cli import code_of, receipt_of
 from tui.headless.purge_json import of_journals, of_receipt, of_undo, write
 from tui.headless.purge_print import print_lines
 from tui.headless.purge_progress import progress
 from tui.headless.report_text import Name
+from tui.headless.retime_cli import finish_ttls, undo_ttls
 from tui.options import BAD_USAGE, FINE, NOT_ALL
 from tui.purge_rules import PurgeRules, rules
 from tui.settings import Settings
@@ -55,7 +57,7 @@ def print_journals(stream: TextIO, *, as_json: bool) -> int:
         SettingsError: with one sentence, when config.toml is wrong.
     """
     limits = rules(Settings())
-    entries = journals(limits.journal_folder)
+    entries = every_journal(limits.journal_folder)
     if as_json:
         write(of_journals(entries, limits), stream)
     else:
@@ -74,15 +76,18 @@ class _Undo:
         self._rate: float | None = params["rate"]
         self._as_json: bool = params["as_json"]
 
-    async def run(self, node: Node, stop: Stop) -> int:
+    async def run(self, place: Place, stop: Stop) -> int:
         """Do all of it; raises `Ended` as `run_on_server` wants."""
-        entry = await asyncio.to_thread(self._chosen, Target.of(node))
+        entry = await asyncio.to_thread(self._chosen, Target.of(place))
         if entry.target is not None and not self._as_json:
             print_lines([_what(entry)], sys.stdout)
-        return await (self._finished(node, entry, stop) if self._finish else self._undone(node, entry, stop))
+        if is_of_ttls(entry):
+            way = finish_ttls if self._finish else undo_ttls
+            return await way(place, entry, stop, share=self._share, rate=self._rate, as_json=self._as_json)
+        return await (self._finished(place, entry, stop) if self._finish else self._undone(place, entry, stop))
 
-    async def _finished(self, node: Node, entry: Entry, stop: Stop) -> int:
-        work = finish(node, entry.path, share=self._share, rate=self._rate, stop=stop)
+    async def _finished(self, place: Place, entry: Entry, stop: Stop) -> int:
+        work = finish(place, entry.path, share=self._share, rate=self._rate, stop=stop)
         receipt = await receipt_of(work)
         if self._as_json:
             write(of_receipt(receipt), sys.stdout)
@@ -90,8 +95,8 @@ class _Undo:
             print_lines(receipt_lines(receipt), sys.stdout)
         return code_of(receipt, stop)
 
-    async def _undone(self, node: Node, entry: Entry, stop: Stop) -> int:
-        receipt = await _followed(undo(node, entry.path, share=self._share, rate=self._rate, stop=stop))
+    async def _undone(self, place: Place, entry: Entry, stop: Stop) -> int:
+        receipt = await _followed(undo(place, entry.path, share=self._share, rate=self._rate, stop=stop))
         if self._as_json:
             write(of_undo(receipt, entry), sys.stdout)
         else:
@@ -111,7 +116,7 @@ class _Undo:
         if self._name is not None:
             return self._named(self._name)
         wanted = {State.INTERRUPTED} if self._finish else NOT_UNDONE
-        fitting = [entry for entry in journals(self._rules.journal_folder) if entry.state in wanted]
+        fitting = [entry for entry in every_journal(self._rules.journal_folder) if entry.state in wanted]
         for entry in fitting:
             if entry.target is not None and here.is_at(entry.target):
                 return entry
@@ -125,7 +130,7 @@ class _Undo:
         path = Path(name)
         if (entry := describe(path)) is not None:
             return entry
-        for entry in journals(self._rules.journal_folder):
+        for entry in every_journal(self._rules.journal_folder):
             if entry.id == name:
                 return entry
         raise Ended(BAD_USAGE, f"there is no journal {shown(name)}: `redtop journals` lists those there are")
@@ -145,22 +150,23 @@ async def _followed(work: AsyncGenerator[UndoProgress | UndoReceipt, None]) -> U
 
 
 def _what(entry: Entry) -> Line:
-    age, where, purged, keys, *_ = entry_words(entry, time.time())
-    return (f"{'purge of':<10}", "muted"), (purged, "strong"), (f" {age} at {where}, {keys} keys", "")
+    age, where, what, keys, *_ = entry_words(entry, time.time())
+    kind = "change of" if is_of_ttls(entry) else "purge of"
+    return (f"{kind:<10}", "muted"), (what, "strong"), (f" {age} at {where}, {keys} keys", "")
 
 
 def _print_table(entries: Sequence[Entry], limits: PurgeRules, stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, emoji=False, markup=False)
     if entries:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-        for title in ("prefix", "id", "purged", "at", "keys", "size", "state"):
-            table.add_column(title, justify="right" if title in {"keys", "size"} else "left", no_wrap=title != "prefix")
+        for title in ("what", "id", "when", "at", "keys", "size", "state"):
+            table.add_column(title, justify="right" if title in {"keys", "size"} else "left", no_wrap=title != "what")
         for entry in entries:
-            age, where, purged, keys, octets, state = entry_words(entry, time.time())
-            table.add_row(Name(purged), entry.id, age, where, keys, octets, entry.problem or state)
+            age, where, what, keys, octets, state = entry_words(entry, time.time())
+            table.add_row(Name(what), entry.id, age, where, keys, octets, entry.problem or state)
         console.print(table)
     else:
-        console.print("There are no journals: every purge with undo leaves one.")
+        console.print("There are no journals: every purge with undo, and every change of TTLs, leaves one.")
     kept = f"kept {duration(limits.journal_age_s)}, and together at most {size(limits.journal_bytes)}"
     where = f"\nin {limits.journal_folder}\n{kept}: [purge] in config.toml says so"
     console.print(where, style="dim", soft_wrap=True)

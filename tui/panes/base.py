@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.reactive import reactive
 from textual.widget import Widget
+from textual.worker import Worker
 
 from tui.engine.session import Collector, Session
 from widgets.frame import Framed
@@ -67,18 +68,22 @@ class Pane(Framed, Generic[T]):
     def on_mount(self) -> None:
         """Begin to follow the feed."""
         # The description keeps Textual from building one out of the repr of everything.
-        self.work_on(self._follow(), description=f"feed of {self.TITLE}")
+        self.work_on(self._follow, description=f"feed of {self.TITLE}")
 
-    def work_on(self, work: Coroutine[Any, Any, None], *, description: str, **options: Any) -> None:
+    def work_on(
+        self, work: Callable[[], Coroutine[Any, Any, None]], *, description: str, **options: Any
+    ) -> Worker[None]:
         """Let work go on beside the picture until the pane is removed; the options are those of Textual's workers."""
-        self.run_worker(self._until_removed(work), description=description, **options)
 
-    async def _until_removed(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except NoMatches:  # a pane that is being removed (display tells that, too) loses its widgets before its workers
-            if self.display:
-                raise
+        async def until_removed() -> None:
+            try:
+                await work()
+            except NoMatches:  # a pane that is being removed (display tells, too) loses its widgets before its workers
+                if self.display:
+                    raise
+
+        # A function, for a coroutine whose worker is cancelled before its first step would never be awaited.
+        return self.run_worker(until_removed, description=description, **options)
 
     def tick_every(self, seconds: float, tick: Callable[[], None]) -> None:
         """Call something again and again while a person looks and the picture is not held still."""

@@ -89,7 +89,8 @@ class ExpiryFamiliesPane(Pane[Outlook]):
         table.columns = columns(keyspace, meant=known is not None and known.matcher is not None)
         table.empty = self._nothing(snapshot)
         cliffs = {one.family.shape for one in snapshot.cliffs}
-        table.show_rows(ExpiryRows(keyspace, families, cliffs, known) if keyspace.families else ())
+        rows = ExpiryRows(keyspace, families, cliffs, known, self.session.secrecy)
+        table.show_rows(rows if keyspace.families else ())
         self._describe(snapshot)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -145,11 +146,11 @@ class ExpiryFamiliesPane(Pane[Outlook]):
 
     def _describe(self, snapshot: Outlook) -> None:
         keyspace, never = snapshot.keyspace, snapshot.keyspace.lifetimes.never
-        notes: list[str | tuple[str, str]] = [f"{plus_minus(never.keys, never.keys_error)} keys"]
+        warnings = (keyspace.restarted, keyspace.denied, keyspace.failure and keyspace.failure.sentence)
+        notes: list[str | tuple[str, str]] = [(warning, "$text-warning") for warning in warnings if warning]
+        notes.append(f"{plus_minus(never.keys, never.keys_error)} keys")
         if never.bytes is not None:
             notes.append(f"{'≥' * never.bytes_at_least}{size_plus_minus(never.bytes, never.bytes_error)}")
-        warnings = (keyspace.restarted, keyspace.denied, keyspace.failure and keyspace.failure.sentence)
-        notes += [(warning, "$text-warning") for warning in warnings if warning]
         if keyspace.complete and keyspace.finished_at is not None:
             below = f"counted {ago(snapshot.wall - keyspace.finished_at)}"
         else:

@@ -16,8 +16,8 @@ from widgets.lines import Lines
 
 CLIFFS = 3
 """Cliffs that are named at most; on a low pane fewer."""
-CHART = 5
-"""Rows that the curve keeps, whatever there is to say below it."""
+CHART = 7
+"""Rows that the curve keeps, two of them for its axis, whatever there is to say below it."""
 
 
 class ExpiryForecastPane(Pane[Outlook]):
@@ -71,7 +71,9 @@ class ExpiryForecastPane(Pane[Outlook]):
         self.query_one("#horizons", Lines).show_lines(horizon_lines(lifetimes, width))
         self.query_one(TimeChart).show(chart)
         self.query_one("#words", Lines).show_lines(self._words(snapshot, width, height))
-        notes: list[str | tuple[str, str]] = ["all keys" if family is None else (family.pattern, "bold")]
+        notes: list[str | tuple[str, str]] = [
+            "all keys" if family is None else (self.session.secrecy.pattern(family.pattern), "bold")
+        ]
         number = sum(family is None or one.family.shape == family.shape for one in snapshot.cliffs)
         if number:
             notes.append((f"▲ {number} cliff{'s' * (number != 1)}", "$text-warning"))
@@ -84,5 +86,6 @@ class ExpiryForecastPane(Pane[Outlook]):
         room = max(1, height - CHART - 3)
         memory = wrapped([filling_sentence(snapshot.filling)], width)
         shape = self._shape if snapshot.family(self._shape) else None
-        cliffs = cliff_lines(snapshot.cliffs, snapshot.wall, shape, min(CLIFFS, max(0, room - len(memory))))
+        most = min(CLIFFS, max(0, room - len(memory)))
+        cliffs = cliff_lines(snapshot.cliffs, snapshot.wall, shape, most, self.session.secrecy)
         return [*cliffs, *memory][:room]

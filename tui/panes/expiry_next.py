@@ -11,9 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.engine.expiring import Expiries, Expiring
-from tui.engine.findings import Findings
 from tui.engine.keyspace import Soon
-from tui.engine.printable import printable
 from tui.panes.base import Pane
 from tui.words.units import duration
 from widgets.table import Column, Row, Table
@@ -92,12 +90,7 @@ class ExpiryNextPane(Pane[Expiring]):
         )
 
     def _shown(self, key: bytes) -> str:
-        """Return a key as safe text; with a schema, without what is secret of it."""
-        known = self.session.of(Findings).feed.latest
-        family = known.matcher.family_of(key) if known is not None and known.matcher is not None else None
-        if family is not None and family.secret:
-            return family.shown(key)
-        return printable(key[:KEY_MOST]) + "…" * (len(key) > KEY_MOST)
+        return self.session.secrecy.shown(key, KEY_MOST)
 
     def _nothing(self, snapshot: Expiring) -> Content:
         if self.filter and snapshot.soonest:

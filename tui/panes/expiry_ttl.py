@@ -70,7 +70,9 @@ class ExpiryTtlPane(Pane[Outlook]):
         self.query_one("#bytes", Histogram).show_bars(ttl_bars(lifetimes, rows, octets=True) if lifetimes.sized else ())
         whole, never = lifetimes.whole, lifetimes.never
         without = percent(never.keys / whole.keys, 0) if whole.keys else "–"
-        notes: list[str | tuple[str, str]] = ["all keys" if family is None else (family.pattern, "bold")]
+        notes: list[str | tuple[str, str]] = [
+            "all keys" if family is None else (self.session.secrecy.pattern(family.pattern), "bold")
+        ]
         notes.append(f"{without} without TTL")
         keyspace = snapshot.keyspace
         if not keyspace.complete:

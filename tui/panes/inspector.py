@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 
@@ -35,12 +38,18 @@ LINES = 16_384
 COPIED = 64 * 1024
 """Characters that are copied at most: terminals ignore a clipboard text that is much longer."""
 
+HIDDEN = "a secret, says the schema: V shows it, until you look at another key"
+
 Found = KeyFacts | Missing | Failure
 
 
 class InspectorPane(Pane[Found]):
     """Facts above, the value below."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("V", "reveal", "Reveal", show=False, id="inspector.reveal",
+                tooltip="Show the secret name and value of this key, until another one is looked at"),
+    ]  # fmt: skip
     TITLE = "Inspector"
     JUMP = "I"
     HELP = (
@@ -49,7 +58,8 @@ class InspectorPane(Pane[Found]):
         "Only a part of the value is read at a time, however big it is: scrolling on reads on. JSON, msgpack, gzip, "
         "zlib, zstd, base64, HyperLogLogs and bitmaps are recognised; anything else is shown as text or as bytes.\n"
         "enter opens one element in full, escape closes it. / searches the value on the server, upper and lower "
-        "case told apart. r reads everything anew. c copies what is shown, y the key, Y a redis-cli command."
+        "case told apart. r reads everything anew. c copies what is shown, y the key, Y a redis-cli command.\n"
+        "With a schema, what lets somebody in is masked and its value is not read; V shows this one key."
     )
     COLUMN = 2
     SHARE = 1
@@ -68,6 +78,8 @@ class InspectorPane(Pane[Found]):
         """Whether the last window ended inside a line of text."""
         self._anew = False
         """Whether the next look is for the value, too."""
+        self._revealed: bytes | None = None
+        """The secret key that a person wants to see."""
 
     @property
     def key(self) -> bytes | None:
@@ -78,6 +90,12 @@ class InspectorPane(Pane[Found]):
     def facts(self) -> KeyFacts | None:
         """What is known of it; None until it has been looked at, and when it is gone."""
         return self._facts
+
+    @property
+    def hides(self) -> bool:
+        """Whether the key is a secret, or what it holds is, and nobody has asked to see it."""
+        key, secrecy = self._key, self.session.secrecy
+        return key is not None and key != self._revealed and (secrecy.hides_name(key) or secrecy.hides_value(key))
 
     @property
     def copied(self) -> str:
@@ -112,12 +130,28 @@ class InspectorPane(Pane[Found]):
         """Look at this key from now on."""
         if key == self._key:
             return
-        self._key = key
+        self._key, self._revealed = key, None
         self.set_reactive(InspectorPane.filter, "")
         self._facts = self._failure = None
         self._begin("looking…")
         self._show_facts()
-        self.work_on(self._inspect(key), group="inspect", exclusive=True, description="look at a key")
+        self.work_on(partial(self._inspect, key), group="inspect", exclusive=True, description="look at a key")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing is revealed where nothing is hidden."""
+        if action == "reveal":
+            return self.hides
+        return super().check_action(action, parameters)
+
+    def action_reveal(self) -> None:
+        """Show what is hidden of this one key; never in a browser, where it would leave this machine."""
+        if self.app.is_web:
+            self.app.notify("secrets are not shown in a browser", severity="warning")
+            return
+        self._revealed = self._key
+        if self._facts is not None:
+            self._read(None)
+        self._show_facts()
 
     def close_element(self) -> bool:
         """Close the element that is open; False when none is."""
@@ -142,7 +176,7 @@ class InspectorPane(Pane[Found]):
     def watch_filter(self) -> None:
         """Search the value on the server."""
         if self._facts is not None:
-            self.work_on(self._search(), group="search", exclusive=True, description="search in a value")
+            self.work_on(self._search, group="search", exclusive=True, description="search in a value")
         self._describe()
 
     async def _follow(self) -> None:
@@ -176,6 +210,9 @@ class InspectorPane(Pane[Found]):
     def _read(self, note: str | None) -> None:
         """Read the value from its beginning."""
         assert self._facts is not None
+        if self.hides:
+            self._begin(HIDDEN)
+            return
         self._value, self._note, self._label, self._decoded = Gathered(), note, "", []
         self._pages = Pages(self.session.deployment, self._facts, needle_of(self.filter))
         self._read_on()
@@ -186,7 +223,7 @@ class InspectorPane(Pane[Found]):
         drill = self.query_one(Drill)
         if self._pages is not None and self._value.takes_more and not drill.inside:
             self._value.reading = True
-            self.work_on(self._next(self._pages), group="value", exclusive=True, description="page of a value")
+            self.work_on(partial(self._next, self._pages), group="value", exclusive=True, description="page of a value")
 
     async def _next(self, pages: Pages) -> None:
         await self._seen.wait()
@@ -279,7 +316,8 @@ class InspectorPane(Pane[Found]):
         if self._key is None:
             return
         width = self.content_size.width
-        lines = key_lines(self._key, width)
+        shown = self.session.secrecy.shown(self._key) if self.hides else None
+        lines = key_lines(self._key, width, shown)
         if self._facts is not None:
             lines += fact_lines(self._facts, self.session.clock.wall(), width)
             lines += rule_lines(self._label, self._notes(), width)

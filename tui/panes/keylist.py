@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -72,6 +73,13 @@ class KeyListPane(Pane[Listing]):
         return self._path
 
     @property
+    def _title(self) -> str:
+        """The pattern of what is listed; of a single key whose name is a secret, masked."""
+        if self._keys is not None and (key := self._keys.chosen.key) is not None:
+            return self.session.secrecy.shown(key)
+        return "".join(self._path)
+
+    @property
     def key(self) -> bytes | None:
         """The key under the cursor."""
         key = self.query_one(Table).cursor_key
@@ -102,8 +110,8 @@ class KeyListPane(Pane[Listing]):
         self._keys = KeyList(self.session, chosen, shapes)
         self._prefix = printable(chosen.prefix)
         self._show_nothing(Content("looking for its keys…"))
-        self.work_on(self._keys.run(), group="scan", exclusive=True, description="scan of a family")
-        self.work_on(self._watch(self._keys), group="listing", exclusive=True, description="keys of a family")
+        self.work_on(self._keys.run, group="scan", exclusive=True, description="scan of a family")
+        self.work_on(partial(self._watch, self._keys), group="listing", exclusive=True, description="keys of a family")
 
     def move_to(self, key: bytes) -> bool:
         """Put the cursor on a key; False when it is not listed."""
@@ -184,7 +192,8 @@ class KeyListPane(Pane[Listing]):
             known = self._facts.get(key)
             if known is None:
                 self._look.set()
-            row = self._rows[key] = row_of(key, known[0] if known else None, self._prefix, self.session.clock.wall())
+            facts, now = known[0] if known else None, self.session.clock.wall()
+            row = self._rows[key] = row_of(key, facts, self._prefix, now, self.session.secrecy)
         return row
 
     @on(Table.Highlighted)
@@ -204,7 +213,7 @@ class KeyListPane(Pane[Listing]):
         table.empty = why
         table.show_rows(())
         table.move_to(0)
-        self.retitle(below="".join(self._path))
+        self.retitle(below=self._title)
 
     def _nothing(self, listing: Listing) -> Content:
         if listing.failure is not None:
@@ -225,4 +234,4 @@ class KeyListPane(Pane[Listing]):
         failure = listing.failure or self._failure
         warnings = (listing.full, listing.restarted, failure and failure.sentence)
         notes += [(warning, "$text-warning") for warning in warnings if warning]
-        self.retitle(*notes, below="".join(self._path))
+        self.retitle(*notes, below=self._title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -79,6 +79,8 @@ class NamespacesPane(Pane[Keyspace]):
         self._roots: tuple[Branch, ...] = ()
         self._known: Known | None = None
         self._meanings: dict[Path, Meaning] = {}
+        self._masks: Mapping[str, str] = {}
+        """What stands for secrets in patterns."""
         self._meanings_of: tuple[object, object] = None, None
         """The families and the knowledge that these rest on."""
 
@@ -96,7 +98,7 @@ class NamespacesPane(Pane[Keyspace]):
 
     def on_mount(self) -> None:
         """Follow what the schemas say as well."""
-        self.work_on(self._learn(), description="what the schemas say of families")
+        self.work_on(self._learn, description="what the schemas say of families")
         super().on_mount()
 
     async def _learn(self) -> None:
@@ -121,6 +123,7 @@ class NamespacesPane(Pane[Keyspace]):
         if families is not snapshot.families or known is not self._known:
             self._meanings_of = snapshot.families, self._known
             self._meanings = meanings(snapshot.families, self._known)
+            self._masks = self.session.secrecy.masks(family.pattern for family in snapshot.families)
         return self._meanings
 
     def _passes(self, family: Family, meant: dict[Path, Meaning]) -> bool:
@@ -142,7 +145,7 @@ class NamespacesPane(Pane[Keyspace]):
         table.empty = self._nothing(snapshot)
         cells = EXACT if snapshot.complete else ESTIMATED
         table.columns = columns(cells, table.size.width, meant=bool(meant))
-        table.show_rows(FamilyRows(list(self._visible(self._roots, 0)), total, meant))
+        table.show_rows(FamilyRows(list(self._visible(self._roots, 0)), total, meant, self._masks))
         if self._wanted is not None and table.move_to_key(self._wanted):
             self._wanted = None
         self._describe(snapshot)
@@ -233,12 +236,10 @@ class NamespacesPane(Pane[Keyspace]):
 
     def _describe(self, snapshot: Keyspace) -> None:
         seen = percent(snapshot.seen, 0) if snapshot.seen < 1 or snapshot.complete else ">99%"
-        notes: list[str | tuple[str, str]] = [
-            f"{seen} seen",
-            f"{count(snapshot.dbsize)} key{'s' * (snapshot.dbsize != 1)}",
-        ]
         warnings = (snapshot.restarted, snapshot.denied, snapshot.failure and snapshot.failure.sentence)
-        notes += [(warning, "$text-warning") for warning in warnings if warning]
+        # They come first: what is too long for the title is cut at its end.
+        notes: list[str | tuple[str, str]] = [(warning, "$text-warning") for warning in warnings if warning]
+        notes += [f"{seen} seen", f"{count(snapshot.dbsize)} key{'s' * (snapshot.dbsize != 1)}"]
         if snapshot.complete and snapshot.finished_at is not None:
             below = f"counted {ago(self.session.clock.wall() - snapshot.finished_at)}"
         else:

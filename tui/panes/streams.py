@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from tui.engine.printable import printable
+from tui.engine.printable import beginning, printable
 from tui.engine.session import Session
 from tui.engine.streams import Group, Stream, StreamList, Streams
 from tui.engine.tail import Entry, Tail, TailSnapshot
 from tui.panes.base import Pane
 from tui.words.streamrows import COLOURS, moment
+from tui.words.taillines import NAME_BYTES, fit
 from tui.words.units import count, percent, rate
 from widgets.table import Column, Row, Table
 from widgets.tail import Tail as TailView
@@ -85,11 +86,12 @@ class StreamsPane(Pane[Streams]):
         table.empty = self._nothing(snapshot)
         table.show_rows([_row(stream, followed=stream.key in self._tail.chosen) for stream in streams])
         table.styles.height = max(3, min(len(streams) + 1, self.content_size.height // 2))
-        notes: list[str | tuple[str, str]] = [f"{len(snapshot.streams)} found"]
+        denied = dict.fromkeys(stream.denied for stream in snapshot.streams)
+        warnings = (snapshot.failure and snapshot.failure.sentence, *denied)
+        notes: list[str | tuple[str, str]] = [(warning, "$text-warning") for warning in warnings if warning]
+        notes.append(f"{len(snapshot.streams)} found")
         if snapshot.seen < 1:
             notes.append(f"{percent(snapshot.seen, 0)} searched")
-        if snapshot.failure is not None:
-            notes.append((snapshot.failure.sentence, "$text-warning"))
         self.retitle(*notes)
         self.query_one(TailPane).filter = self.filter
 
@@ -191,23 +193,19 @@ def _lag(lag: int | None, groups: Sequence[Group], *, unknown: bool) -> str:
 
 
 def _line(entry: Entry, name_width: int, colour: str) -> Content:
-    name = printable(entry.stream)
-    if len(name) > name_width:
-        name = f"{name[: name_width - 1]}…"
+    name = fit(beginning(entry.stream, NAME_BYTES), name_width)
     if entry.id is None:
         skipped = "some" if entry.skipped is None else count(entry.skipped)
-        return Content.assemble(
-            (f"{'':12} {name:<{name_width}} {skipped} entries skipped: faster than the eye", "$text-warning")
-        )
+        return Content.assemble((f"{'':12} {name} {skipped} entries skipped: faster than the eye", "$text-warning"))
     parts: list[tuple[str, str] | str] = [
         (moment(entry.id), "$foreground-muted"),
         " ",
-        (f"{name:<{name_width}}", colour),
+        (name, colour),
     ]
     room = LINE_MOST
     for field, value in entry.fields:
-        shown = printable(value[:room])
-        parts += [(f" {printable(field[:room])}=", "$foreground-muted"), shown]
+        shown = beginning(value, room)
+        parts += [(f" {beginning(field, room)}=", "$foreground-muted"), shown]
         room -= len(field) + len(shown)
         if room <= 0:
             break

@@ -120,6 +120,10 @@ class AllStreamsPane(Pane[Board]):
         self.session.of(StreamBoard).prefer([row.key for row in visible if isinstance(row.key, bytes)])
 
     def _notes(self, board: Board) -> Iterator[str | tuple[str, str]]:
+        denied = dict.fromkeys((*board.denied, *(stream.denied for stream in board.streams)))
+        for sentence in (board.failure and board.failure.sentence, *denied):
+            if sentence:
+                yield sentence, "$text-warning"
         yield f"{len(board.streams):,} found"
         for level, word in ((Level.ACT, "✗"), (Level.LOOK, "▲")):
             number = sum(bool(troubles) and troubles[0].level is level for troubles in board.troubles.values())
@@ -127,10 +131,6 @@ class AllStreamsPane(Pane[Board]):
                 yield f"{word} {number:,}", STYLES[level]
         if board.seen < 1:
             yield f"{percent(board.seen, 0)} searched"
-        if board.failure is not None:
-            yield board.failure.sentence, "$text-warning"
-        for sentence in board.denied:
-            yield sentence, "$text-warning"
 
     def _totals(self, board: Board) -> str:
         if not board.streams:

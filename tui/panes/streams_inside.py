@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -182,7 +183,7 @@ class InsidePane(Pane[Found]):
         self.query_one(Drill).close()
         self.query_one(Drill).table.show_rows(())
         self.query_one(Drill).table.move_to(0)
-        self.work_on(self._look(), group="look", exclusive=True, description="look into a stream")
+        self.work_on(self._look, group="look", exclusive=True, description="look into a stream")
 
     async def _look(self) -> None:
         """Look again and again, while somebody sees it."""
@@ -228,7 +229,7 @@ class InsidePane(Pane[Found]):
         event.stop()
         table = event.table
         if self._pages is not None and self._pages.more and table.cursor >= len(table.rows) - table.page:
-            self.work_on(self._read_on(self._pages), group="page", description="page of pending entries")
+            self.work_on(partial(self._read_on, self._pages), group="page", description="page of pending entries")
 
     @on(Table.Chosen)
     def _deeper(self, event: Table.Chosen) -> None:
@@ -236,7 +237,7 @@ class InsidePane(Pane[Found]):
         key = event.key
         if self.depth.shows_pending:
             if isinstance(key, bytes):
-                self.work_on(self._open(key), group="open", exclusive=True, description="open an entry")
+                self.work_on(partial(self._open, key), group="open", exclusive=True, description="open an entry")
         elif key == ALL:
             self._go(replace(self.depth, everyone=True))
         elif isinstance(key, bytes):
@@ -293,8 +294,6 @@ class InsidePane(Pane[Found]):
         steps = [name] if depth.group is None else [printable(depth.group)]
         if depth.shows_pending:
             steps.append(printable(depth.consumer) if depth.consumer is not None else "all")
-        notes = [self._how_many(found)] if isinstance(found, PendingList) else []
+        more = "+" if isinstance(found, PendingList) and found.more else ""
+        notes = [f"{count(len(found.entries))}{more} pending"] if isinstance(found, PendingList) else []
         self.retitle(" › ".join(steps), *notes, below="" if depth.group is None else name)
-
-    def _how_many(self, found: PendingList) -> str:
-        return f"{count(len(found.entries))}{'+' if found.more else ''} pending"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -46,12 +47,14 @@ class LiveTailPane(Pane[LiveTailing]):
     JUMP = "T"
     HELP = (
         "What is added to the chosen streams, and published on the channels you listen to (c), merged by time. "
-        "10,000 lines are kept to scroll back. All is read as long as this machine keeps up; what was left out is said "
-        "where it is missing, with its number.\n"
+        "10,000 lines are kept to scroll back, and what was before them is read when you come there. All is read as "
+        "long as this machine keeps up; what was left out is said where it is missing, with its number.\n"
         "enter opens an entry in full, JSON laid out; escape closes it. g goes to an id (1712345678901-0), a time "
-        "(06:31, 2024-05-01 06:31:07) or back by a while (-10m) and reads on from there; f jumps to the newest.\n"
-        "/ filters: a text; field=value (a * at its end: begins so); /a regular expression/. Only what passes is kept "
-        "from then on. v shows fields in columns. p pauses everything."
+        "(06:31, 2024-05-01 06:31:07) or back by a while (-10m), to read from there in both directions; f jumps to the "
+        "newest.\n"
+        "/ filters: a text; field=value (a * at its end: begins so); data.user.id=7 inside the JSON of a field, "
+        ".user.id=7 of any; /a regular expression/ (RE2). Only what passes is kept from then on; scrolling back "
+        "searches on, 10,000 entries at a time. v shows fields in columns. p pauses everything."
     )
     COLLECTOR = LiveTail
 
@@ -62,6 +65,7 @@ class LiveTailPane(Pane[LiveTailing]):
         self._colours: dict[bytes, str] = {}
         self._generation = 0
         self._wrong = ""
+        self._paging = False
         self._opened: Element | None = None
 
     def compose(self) -> ComposeResult:
@@ -114,6 +118,7 @@ class LiveTailPane(Pane[LiveTailing]):
         log.head = self._layout.head
         log.empty = self._nothing(snapshot)
         log.open_ended = not snapshot.following
+        log.earlier = snapshot.earlier
         log.show_window(snapshot.lines, snapshot.first, anew=anew)
         if not snapshot.following and log.following:
             log.stay()
@@ -125,7 +130,8 @@ class LiveTailPane(Pane[LiveTailing]):
             match, self._wrong = parse_filter(self.filter), ""
         except ValueError as error:
             match, self._wrong = None, str(error)
-        self._tail.filter_by(match)
+        filtering = partial(self._tail.filter_by, match)
+        self.work_on(filtering, group="filter", exclusive=True, description="filter the tail")
         super().watch_filter()
 
     async def go(self, text: str) -> None:
@@ -151,7 +157,7 @@ class LiveTailPane(Pane[LiveTailing]):
         """Jump to the newest entries and follow."""
         self.close_entry()
         if not self._tail.following:
-            self.work_on(self._tail.newest(), group="go", exclusive=True, description="newest entries")
+            self.work_on(self._tail.newest, group="go", exclusive=True, description="newest entries")
         self.log.open_ended = False
         self.log.follow()
 
@@ -166,13 +172,25 @@ class LiveTailPane(Pane[LiveTailing]):
     @on(Log.EndNear)
     def _more(self, event: Log.EndNear) -> None:
         event.stop()
-        self.work_on(self._tail.more(), group="more", exclusive=False, description="page of a stream")
+        back = isinstance(event, Log.StartNear)
+        if not self._paging:
+            self._paging = True
+            self.work_on(partial(self._page, back=back), group="more", description="page of a stream")
+
+    async def _page(self, *, back: bool) -> None:
+        """One page at a time, however often a person asks for it."""
+        try:
+            await (self._tail.earlier() if back else self._tail.more())
+        finally:
+            self._paging = False
 
     @on(Log.Chosen)
     def _open(self, event: Log.Chosen) -> None:
         event.stop()
         if isinstance(event.item, Line) and event.item.id:
-            self.work_on(self._open_line(event.item), group="open", exclusive=True, description="open an entry")
+            self.work_on(
+                partial(self._open_line, event.item), group="open", exclusive=True, description="open an entry"
+            )
 
     async def _open_line(self, line: Line) -> None:
         """Show an entry in full: as it is now, or what was kept of it."""
@@ -219,6 +237,10 @@ class LiveTailPane(Pane[LiveTailing]):
             yield rate(snapshot.rate)
         if not snapshot.following:
             yield "reading on from there: f jumps to the newest", "$text-accent"
+        if snapshot.sifting:
+            yield "filtering…", "$text-accent"
+        elif snapshot.sought is not None:
+            yield f"searched back to {moment(snapshot.sought).strip()}" if snapshot.earlier else "searched all before"
         if self._wrong:
             yield self._wrong, "$text-warning"
         if snapshot.failure is not None:
@@ -228,8 +250,10 @@ class LiveTailPane(Pane[LiveTailing]):
         return f"{count(len(snapshot.lines))} kept" if snapshot.lines else ""
 
     def _nothing(self, snapshot: LiveTailing) -> Content:
+        if snapshot.sifting:
+            return Content("filtering…")
         if self.filter and not self._wrong:
-            return Content(f"nothing that came so far passes {self.filter!r}")
+            return Content(f"nothing that came so far passes {self.filter!r}; home searches further back")
         if snapshot.chosen or snapshot.listening.channels or snapshot.listening.patterns:
             return Content("waiting for the first entry…" if snapshot.following else "nothing was added after that")
         return Content("choose a stream above, or listen to a channel with c")

@@ -121,7 +121,8 @@ class HeldPane(Pane[Board]):
             self.retitle()
             return
         grants = sum(1 for _ in self.principal.grants)
-        self.retitle(count(grants), below=user_text(self.principal))
+        of = f" · {self.principal.schema}" if len(self.session.options.schemas) > 1 else ""
+        self.retitle(count(grants), below=f"{user_text(self.principal)}{of}")
 
     def _tick(self) -> None:
         if self._items:
@@ -132,4 +133,3 @@ class HeldPane(Pane[Board]):
     @on(Table.Toggled)
     def _moved(self, event: Table.RowMessage) -> None:
         event.stop()
-        self.screen.refresh_bindings()

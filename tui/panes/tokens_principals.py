@@ -14,7 +14,7 @@ from textual.message import Message
 from tui.engine.revoke.board import Board, Principal, TokenBoard
 from tui.engine.session import Session
 from tui.panes.base import Pane
-from tui.words.tokenrows import ORDERS, PRINCIPAL_COLUMNS, ordered, principal_rows
+from tui.words.tokenrows import ORDERS, ordered, principal_columns, principal_rows
 from tui.words.units import count, percent
 from widgets.table import Table
 
@@ -66,7 +66,8 @@ class PrincipalsPane(Pane[Board]):
 
     def compose(self) -> ComposeResult:
         """One table."""
-        table = Table(PRINCIPAL_COLUMNS, empty=Content("looking for tokens…"))
+        several = len(self.session.options.schemas) > 1
+        table = Table(principal_columns(schemas=several), empty=Content("looking for tokens…"))
         table.sorted_by = (self._order, True)
         yield table
 

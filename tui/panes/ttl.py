@@ -7,7 +7,7 @@ from textual.content import Content
 
 from tui.engine.expiring import Expiries, Expiring
 from tui.engine.keyspace import Family, Keyspace
-from tui.engine.printable import printable
+from tui.engine.secrecy import Secrecy
 from tui.panes.base import Pane
 from tui.words.units import count, duration, percent
 from widgets.histogram import Bar, Histogram
@@ -15,6 +15,8 @@ from widgets.lines import Lines
 
 BUCKETS = ("< 1m", "< 10m", "< 1h", "< 1d", "< 7d", "≥ 7d")
 """Names of the buckets of `families.TTL_BOUNDS_MS`."""
+KEY_MOST = 300
+"""Bytes of a key that a line shows."""
 LEAK = 0.5
 """A family of which less than this share has no TTL, but some have none, is more likely leaking than meant so."""
 
@@ -45,7 +47,8 @@ class TtlPane(Pane[Expiring]):
         keyspace = snapshot.keyspace
         self.query_one(Histogram).show_bars(ttl_bars(keyspace))
         room = max(0, self.content_size.height - len(BUCKETS) - 1)
-        self.query_one(Lines).show_lines([*_leaks(keyspace)[:2], *_next(snapshot)][:room])
+        secrecy = self.session.secrecy
+        self.query_one(Lines).show_lines([*_leaks(keyspace, secrecy)[:2], *_next(snapshot, secrecy)][:room])
         total = keyspace.no_ttl + sum(keyspace.ttl_buckets)
         without = percent(keyspace.no_ttl / total, 0) if total else "–"
         notes = [f"{without} without TTL"]
@@ -67,12 +70,12 @@ def ttl_bars(keyspace: Keyspace) -> list[Bar]:
     return bars
 
 
-def _next(snapshot: Expiring) -> list[Content]:
+def _next(snapshot: Expiring, secrecy: Secrecy) -> list[Content]:
     return [
         Content.assemble(
             ("      " if number else "next  ", "$foreground-muted"),
             f"{_left(soon.at - snapshot.wall):>6}  ",
-            printable(soon.key),
+            secrecy.shown(soon.key, KEY_MOST),
         )
         for number, soon in enumerate(snapshot.soonest)
     ]
@@ -82,13 +85,13 @@ def _left(seconds: float) -> str:
     return "<1s" if seconds < 1 else duration(int(seconds))
 
 
-def _leaks(keyspace: Keyspace) -> list[Content]:
+def _leaks(keyspace: Keyspace, secrecy: Secrecy) -> list[Content]:
     leaking = [family for family in keyspace.families if 0 < family.no_ttl < LEAK and family.keys >= 2]
     leaking.sort(key=lambda family: -family.no_ttl * family.keys)
-    return [_leak(family) for family in leaking]
+    return [_leak(family, secrecy.pattern(family.pattern)) for family in leaking]
 
 
-def _leak(family: Family) -> Content:
+def _leak(family: Family, pattern: str) -> Content:
     return Content.assemble(
-        ("▲ ", "$text-warning"), family.pattern, (f" {percent(family.no_ttl, 0)} without TTL", "$text-warning")
+        ("▲ ", "$text-warning"), pattern, (f" {percent(family.no_ttl, 0)} without TTL", "$text-warning")
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.content import Content
 
+from tui.engine.session import Session
+from tui.engine.thresholds import USUAL, Thresholds, together
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.panes.base import Pane
 from tui.words.units import count, percent, rate, size
@@ -16,12 +18,8 @@ from widgets.spark import spark
 
 TREND_STEP = 5.0
 """Seconds per character of a trend: slow enough not to dance, fast enough to show the last minute or so."""
-MEMORY_AMBER, MEMORY_RED = 0.8, 0.9
-"""Fractions of maxmemory that people are warned at."""
 HEADROOM = 1.25
 """A trend without a scale of its own leaves a quarter free above: a steady number is then a line, not a block."""
-HIT_RATE_AMBER = 0.5
-"""A hit rate below half is worth a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Gauge:
     """Cells of the longest value: fixed, so that nothing jitters."""
     text: Callable[[Sample], str]
     trend: Callable[[Sample], float | None]
-    colour: Callable[[Sample], str]
+    colour: Callable[[Sample, Thresholds], str]
     top: float | None = None
     """Full height of the trend; None means its own maximum."""
 
@@ -44,20 +42,21 @@ def _memory_text(sample: Sample) -> str:
     return f"{size(sample.used)}/{size(sample.maxmemory)} {percent(sample.used / sample.maxmemory, 0)}"
 
 
-def _memory_colour(sample: Sample) -> str:
+def _memory_colour(sample: Sample, limits: Thresholds) -> str:
     share = (sample.used or 0) / sample.maxmemory if sample.maxmemory else 0.0
-    return "$text-error" if share > MEMORY_RED else "$text-warning" if share > MEMORY_AMBER else ""
+    critical, warning = share > limits.memory_critical, share > limits.memory_warning
+    return "$text-error" if critical else "$text-warning" if warning else ""
 
 
-def _hit_colour(sample: Sample) -> str:
-    return "$text-warning" if sample.hit_rate is not None and sample.hit_rate < HIT_RATE_AMBER else ""
+def _hit_colour(sample: Sample, limits: Thresholds) -> str:
+    return "$text-warning" if sample.hit_rate is not None and sample.hit_rate < limits.hit_rate else ""
 
 
-def _evicted_colour(sample: Sample) -> str:
-    return "$text-warning" if sample.evicted_per_s else ""
+def _evicted_colour(sample: Sample, limits: Thresholds) -> str:
+    return "$text-warning" if sample.evicted_per_s and not limits.evictions else ""
 
 
-def _plain(sample: Sample) -> str:
+def _plain(sample: Sample, limits: Thresholds) -> str:
     return ""
 
 
@@ -84,6 +83,10 @@ class VitalsPane(Pane[Vitals]):
     TITLE = "Vitals"
     COLLECTOR = Pulse
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._limits = together(schema.thresholds for schema in session.options.schemas)
+
     def compose(self) -> ComposeResult:
         """Lines of text."""
         yield Lines()
@@ -94,11 +97,11 @@ class VitalsPane(Pane[Vitals]):
 
     def show(self, snapshot: Vitals) -> None:
         """Draw the strip for the present width."""
-        self.query_one(Lines).show_lines(strip(snapshot, self.size.width)[: self.size.height or 2])
+        self.query_one(Lines).show_lines(strip(snapshot, self.size.width, self._limits)[: self.size.height or 2])
 
 
-def strip(vitals: Vitals, width: int) -> list[Content]:
-    """Lay out the numbers and, below, their trends."""
+def strip(vitals: Vitals, width: int, limits: Thresholds = USUAL) -> list[Content]:
+    """Lay out the numbers, in colour from the thresholds on, and, below, their trends."""
     gauges = list(GAUGES)
     while gauges and sum(_least(gauge) for gauge in gauges) > width - 1:
         gauges.pop(-2 if len(gauges) > 1 else 0)
@@ -109,15 +112,14 @@ def strip(vitals: Vitals, width: int) -> list[Content]:
     trends: list[Content] = [Content(" ")]
     for gauge in gauges:
         cell = _least(gauge) + spare
+        colour = gauge.colour(vitals.now, limits)
         number = Content.assemble(
-            (gauge.label, "$foreground-muted"),
-            " ",
-            (gauge.text(vitals.now), f"bold {gauge.colour(vitals.now)}".strip()),
+            (gauge.label, "$foreground-muted"), " ", (gauge.text(vitals.now), f"bold {colour}".strip())
         )
         numbers.append(number.pad_right(max(0, cell - number.cell_length)))
         values = averages(vitals, gauge.trend, cell - 2)
         course = spark(values, cell - 2, gauge.top or HEADROOM * max((v for v in values if v), default=1.0))
-        trends.append(Content.styled(course, gauge.colour(vitals.now) or "$primary 70%").pad_right(2))
+        trends.append(Content.styled(course, colour or "$primary 70%").pad_right(2))
     return [Content("").join(numbers), Content("").join(trends)]
 
 

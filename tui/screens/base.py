@@ -26,6 +26,7 @@ from tui.panes.base import Pane
 from tui.panes.header import HeaderPane
 from tui.panes.namespaces import NamespacesPane
 from tui.panes.vitals import VitalsPane
+from tui.words.brand import Brand
 from widgets.keyline import KeyLine
 from widgets.tabbar import TabBar
 
@@ -86,7 +87,7 @@ class PaneScreen(Screen[None]):
             self.prefix = prefix
             self.key = key
 
-    def __init__(self, session: Session, brand: str) -> None:
+    def __init__(self, session: Session, brand: Brand) -> None:
         super().__init__()
         self.session = session
         self._brand = brand

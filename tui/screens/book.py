@@ -10,12 +10,13 @@ from textual.binding import Binding
 
 from tui.engine.session import Session
 from tui.screens.base import PaneScreen
+from tui.words.brand import Brand
 
 
 class Book:
     """Turns from page to page."""
 
-    def __init__(self, app: App[Any], kinds: Sequence[type[PaneScreen]], session: Session, brand: str) -> None:
+    def __init__(self, app: App[Any], kinds: Sequence[type[PaneScreen]], session: Session, brand: Brand) -> None:
         self._app = app
         self._kinds = {kind.KEY: kind for kind in kinds}
         self._session = session
@@ -33,6 +34,11 @@ class Book:
             page = self._made[key] = self._kinds[key](self._session, self._brand)
             self._app.install_screen(page, f"page {key}")  # an installed screen outlives being replaced
         return self._made[key]
+
+    @property
+    def open_key(self) -> str | None:
+        """The number key of the page that is shown, or that a dialog covers; None when there is none."""
+        return next((number for number, page in self._made.items() if page in self._app.screen_stack), None)
 
     def is_open(self, key: object) -> bool:
         """Whether the page of this number key is the one on the screen."""

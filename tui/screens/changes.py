@@ -13,13 +13,18 @@ from textual.app import App
 from tui.engine.revoke.wanted import Wanted
 from tui.engine.session import Session
 from tui.engine.survey import Survey
+from tui.fields import SettingsError
 from tui.screens.expiry import ExpiryPage
-from tui.settings import Settings, SettingsError
+from tui.settings import Settings
 
 if TYPE_CHECKING:
     from tui.screens.purge import Purging
+    from tui.screens.retiming import Retiming
 
-INTERRUPTED = "A purge of this database was interrupted: finish it, or bring its keys back."
+INTERRUPTED = "What stands here was interrupted: finish it, or take it back."
+
+CHANGING = frozenset({"change", "edit", "work"})
+"""Groups of workers that change something: those led from here, single keys, and what a progress dialog follows."""
 
 
 class Changes:
@@ -30,6 +35,11 @@ class Changes:
         self._session = session
         self._settings = settings
 
+    @property
+    def busy(self) -> bool:
+        """Whether a change, or a dialog that leads to one, is under way on any page."""
+        return any(worker.group in CHANGING and not worker.is_finished for worker in self._app.workers)
+
     def purge(self, prefix: bytes | None, key: bytes | None) -> None:
         """Remove a namespace, or one key."""
         self._lead(self._purge(prefix, key))
@@ -39,7 +49,7 @@ class Changes:
         self._lead(self._undo())
 
     def look_back(self) -> None:
-        """Offer to finish or undo a purge of this database that was interrupted."""
+        """Offer to finish or undo a purge, or a change of TTLs, of this database that was interrupted."""
         self._lead(self._undo(interrupted_only=True))
 
     def revoke(self, wanted: Wanted) -> None:
@@ -71,7 +81,7 @@ class Changes:
         from tui.purge_rules import rules
         from tui.screens.purge import Purging
 
-        return Purging(self._app, self._session.deployment, rules(self._settings))
+        return Purging(self._app, self._session.deployment, rules(self._settings), self._session.secrecy)
 
     async def _purge(self, prefix: bytes | None, key: bytes | None) -> object:
         purging = self._purging()
@@ -82,16 +92,21 @@ class Changes:
 
         return await Revoking(self._app, self._session, self._settings).revoke(wanted)
 
-    async def _retime(self, message: ExpiryPage.Retime) -> object:
+    def _retiming(self) -> Retiming:
         from tui.purge_rules import rules
         from tui.screens.retiming import Retiming
 
-        retiming = Retiming(self._app, self._session, rules(self._settings))
-        family = message.family
-        return await (retiming.undo() if family is None else retiming.family(family, message.shapes, message.meant))
+        return Retiming(self._app, self._session, rules(self._settings))
+
+    async def _retime(self, message: ExpiryPage.Retime) -> object:
+        retiming, family = self._retiming(), message.family
+        if family is None:
+            return await retiming.undo_last()
+        return await retiming.family(family, message.shapes, message.meant)
 
     async def _undo(self, *, interrupted_only: bool = False) -> object:
-        """Let the person choose a journal, and bring its keys back, or finish its purge."""
+        """Let the person choose a journal, and take back what it is of, or finish it."""
+        from tui.engine.retime.journals import is_of_ttls
         from tui.screens.journals import JournalsScreen
 
         purging = self._purging()
@@ -103,4 +118,5 @@ class Changes:
         if choice is None:
             return None
         what, entry = choice
-        return await (purging.finish(entry) if what == "finish" else purging.undo(entry))
+        way = self._retiming() if is_of_ttls(entry) else purging
+        return await (way.finish(entry) if what == "finish" else way.undo(entry))

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from tui.engine.failure import Failure, Kind
+from tui.engine.failure import WAITS_FOR_A_PERSON, Failure, Kind
 
 
 class ConnectScreen(ModalScreen[None]):
@@ -22,6 +22,7 @@ class ConnectScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+d", "demo", "Demo", id="connect.demo", tooltip="Start the demo with a server of its own"),
+        Binding("ctrl+o", "places", "Profiles", id="connect.places", tooltip="Choose one of your profiles"),
         Binding("q,ctrl+c,escape", "app.quit", "Quit", id="connect.quit", tooltip="Leave redtop"),
     ]
 
@@ -40,6 +41,9 @@ class ConnectScreen(ModalScreen[None]):
     class Demo(Message):
         """Start the demo."""
 
+    class Places(Message):
+        """Let the person choose a profile."""
+
     def __init__(self, label: str, failure: Failure, *, offer_demo: bool) -> None:
         super().__init__()
         self._label = label
@@ -51,6 +55,7 @@ class ConnectScreen(ModalScreen[None]):
         login = self._failure.kind is Kind.AUTH
         with Vertical(id="connect") as box:
             box.border_title = Content("No server to look at" if not login else "Login")
+            box.border_subtitle = Content("ctrl+o lists your profiles · tab moves · escape leaves")
             yield Static(Content(""), id="reason")
             yield Static(Content(""), id="hint")
             yield Input(value=self._label, placeholder="host:port or redis://user@host:port/db", id="place")
@@ -71,9 +76,15 @@ class ConnectScreen(ModalScreen[None]):
     def explain(self, failure: Failure) -> None:
         """Say what is wrong now."""
         self._failure = failure
+        if not self.query("#reason"):
+            return  # a screen that is being removed has lost its widgets before it leaves the stack
         sentence = failure.sentence[:1].upper() + failure.sentence[1:]
         self.query_one("#reason", Static).update(Content.styled(f"{sentence}.", "bold"))
-        if failure.kind in {Kind.AUTH, Kind.DATABASE}:
+        if failure.kind is Kind.SSH:
+            hint = "redtop waits for you: when ssh gets there, press Connect."
+        elif failure.kind is Kind.DATABASE:
+            hint = "redtop waits for you: type the number of another database, or another place."
+        elif failure.kind in WAITS_FOR_A_PERSON:
             hint = "redtop waits for you: it never tries a password twice by itself."
         else:
             hint = "redtop keeps trying, and shows the dashboard as soon as a server answers."
@@ -83,6 +94,10 @@ class ConnectScreen(ModalScreen[None]):
         """Ask for the demo."""
         if self._offer_demo:
             self.post_message(self.Demo())
+
+    def action_places(self) -> None:
+        """Ask for the list of profiles."""
+        self.post_message(self.Places())
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#go")

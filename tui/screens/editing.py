@@ -9,12 +9,13 @@ from textual.app import App
 
 from tui.engine.edit import Edit, apply
 from tui.engine.inspect import KeyFacts, Missing, look
+from tui.engine.secrecy import Secrecy
 from tui.engine.session import Session
 from tui.screens.confirm import ConfirmScreen
 from tui.words.keyedits import done_sentence
 from tui.words.question import Question
 
-Ask = Callable[[KeyFacts, float], Question]
+Ask = Callable[[KeyFacts, float, Secrecy], Question]
 Made = Callable[[KeyFacts, str], Edit]
 
 
@@ -26,7 +27,7 @@ async def edit_key(app: App[Any], session: Session, key: bytes, ask: Ask, made: 
         gone = "the key is gone: it expired, or was deleted" if isinstance(seen, Missing) else seen.sentence
         app.notify(gone, severity="warning")
         return None
-    answer = await app.push_screen_wait(ConfirmScreen(ask(seen, session.clock.wall())))
+    answer = await app.push_screen_wait(ConfirmScreen(ask(seen, session.clock.wall(), session.secrecy)))
     if answer is None:
         return None
     edit = made(seen, answer[0])
@@ -34,6 +35,6 @@ async def edit_key(app: App[Any], session: Session, key: bytes, ask: Ask, made: 
     if failure is not None:
         app.notify(failure.sentence, title="Nothing was changed", severity="error")
         return None
-    app.notify(done_sentence(edit), title="Done")
+    app.notify(done_sentence(edit, session.secrecy), title="Done")
     session.pace.nudge()
     return edit

@@ -1,4 +1,4 @@
-"""What can be undone: the journals of earlier purges of this server, newest first."""
+"""What can be undone: the journals of earlier purges and changes of TTLs of this database, newest first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from widgets.table import Column, Row, Table
 
 COLUMNS = (
     Column("when", 9, "left"),
-    Column("purged", least=16),
+    Column("what", least=16),
     Column("keys", 9, "right", priority=8),
     Column("size", 7, "right", priority=3),
     Column("state", 13, "left", priority=9),
@@ -34,7 +34,7 @@ class JournalsScreen(ModalScreen[Choice | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Close", id="journals.close", tooltip="Change nothing"),
-        Binding("F", "finish", "Finish", id="journals.finish", tooltip="Finish a purge that was interrupted"),
+        Binding("F", "finish", "Finish", id="journals.finish", tooltip="Finish what was interrupted"),
     ]
 
     def __init__(self, entries: Sequence[Entry], now: float, why: str = "") -> None:
@@ -48,12 +48,10 @@ class JournalsScreen(ModalScreen[Choice | None]):
         """A table, and what to do with it."""
         with Vertical(id="journals") as box:
             box.border_title = Content("Undo")
-            box.border_subtitle = Content(
-                "enter brings the keys back · F finishes an interrupted purge · escape closes"
-            )
+            box.border_subtitle = Content("enter takes it back · F finishes what was interrupted · escape closes")
             if self._why:
                 yield Static(Content.styled(self._why, "$text-warning"))
-            empty = Content("no purge of this database can be undone: each one writes a journal that is listed here")
+            empty = Content("nothing to undo here: each purge and each change of TTLs writes a journal that is listed")
             yield Table(COLUMNS, empty=empty)
 
     def on_mount(self) -> None:
@@ -70,16 +68,16 @@ class JournalsScreen(ModalScreen[Choice | None]):
         if entry.state in UNDOABLE:
             self.dismiss(("undo", entry))
         else:
-            self.app.notify(entry.problem or f"this purge is {entry.state}", severity="warning")
+            self.app.notify(entry.problem or f"this one is {entry.state}", severity="warning")
 
     def action_finish(self) -> None:
-        """Finish the purge under the cursor."""
+        """Finish what is under the cursor."""
         key = self.query_one(Table).cursor_key
         if isinstance(key, int) and self._entries[key].state is State.INTERRUPTED:
             self.dismiss(("finish", self._entries[key]))
 
     def _row(self, number: int, entry: Entry) -> Row:
-        age, _, purged, keys, size, state = entry_words(entry, self._now)
+        age, _, what, keys, size, state = entry_words(entry, self._now)
         tone = {State.COMPLETE: "$text-success", State.INTERRUPTED: "$text-warning", State.DAMAGED: "$text-error"}
-        cells = (*map(Content, (age, purged, keys, size)), Content.styled(state, tone.get(entry.state, "")))
+        cells = (*map(Content, (age, what, keys, size)), Content.styled(state, tone.get(entry.state, "")))
         return Row(number, cells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -18,10 +17,9 @@ from tui.panes.keylist import KeyListPane
 from tui.panes.namespaces import NamespacesPane
 from tui.screens.base import PaneScreen
 from tui.screens.editing import Ask, Made, edit_key
+from tui.screens.resting import after_rest
 from tui.words.keyedits import rename, rename_question, set_ttl, ttl_question
 
-DEBOUNCE = 0.15
-"""Seconds a cursor must rest before what it points to is looked at: a held arrow key passes many."""
 SHOWN = 60
 """Characters of what was copied that the notice repeats."""
 
@@ -88,7 +86,7 @@ class KeysPage(PaneScreen):
         event.stop()
         # The tree lives: its rows move, and a cursor that nobody moved must not take away what is being read.
         if self.panes[self.current] is self.families or not self.keys.path:
-            self._after_rest("family", lambda: self._list(event))
+            after_rest(self, self.session.clock, lambda: self._list(event), "family")
 
     @on(NamespacesPane.Opened)
     def _family_opened(self, event: NamespacesPane.Opened) -> None:
@@ -100,7 +98,7 @@ class KeysPage(PaneScreen):
     def _key_pointed(self, event: KeyListPane.Pointed) -> None:
         event.stop()
         if self.panes[self.current] is not self.inspector or self.inspector.key is None:
-            self._after_rest("key", lambda: self.inspector.inspect(event.key))
+            after_rest(self, self.session.clock, lambda: self.inspector.inspect(event.key), "key")
 
     @on(KeyListPane.Opened)
     def _key_opened(self, event: KeyListPane.Opened) -> None:
@@ -173,19 +171,21 @@ class KeysPage(PaneScreen):
         """Copy what the cursor is on."""
         if self.panes[self.current] is self.families:
             self._copy("".join(self.families.path or ()), "the pattern")
-        elif (key := self._key()) is not None:
-            self._copy(printable(key), "the key")
+        elif (key := self._key()) is not None and not self._refuses(key):
+            self._copy(printable(key), "the key", secret=self.session.secrecy.hides_name(key))
 
     def action_copy_command(self) -> None:
         """Copy a command that shows the same."""
         facts = self.inspector.facts
-        if facts is not None:
-            self._copy(cli_command(self.session.deployment.address, facts), "the command")
+        if facts is not None and not self._refuses(facts.key):
+            secret = self.session.secrecy.hides_name(facts.key)
+            self._copy(cli_command(self.session.deployment.address, facts), "the command", secret=secret)
 
     def action_copy_value(self) -> None:
         """Copy what is shown of the value."""
-        if self.inspector.facts is not None:
-            self._copy(self.inspector.copied, "the value")
+        if self.inspector.facts is not None and not self._refuses(self.inspector.facts.key):
+            secret = self.session.secrecy.hides_value(self.inspector.facts.key)
+            self._copy(self.inspector.copied, "the value", secret=secret)
 
     @on(Input.Submitted, "#jump")
     def _jump(self, event: Input.Submitted) -> None:
@@ -212,15 +212,6 @@ class KeysPage(PaneScreen):
         self.inspector.inspect(key)
         self._focus(self.inspector.target)
 
-    def _after_rest(self, group: str, act: Callable[[], None]) -> None:
-        """Do something unless the cursor moves on."""
-
-        async def rest() -> None:
-            await self.session.clock.sleep(DEBOUNCE)
-            act()
-
-        self.run_worker(rest(), group=group, exclusive=True, description=f"rest of the cursor on a {group}")
-
     def _step(self, step: int) -> None:
         index = self.current + step
         if 0 <= index < len(self.panes):
@@ -229,7 +220,14 @@ class KeysPage(PaneScreen):
     def _key(self) -> bytes | None:
         return self.inspector.key if self.panes[self.current] is self.inspector else self.keys.key
 
-    def _copy(self, text: str, what: str) -> None:
+    def _refuses(self, key: bytes) -> bool:
+        """Whether a key is a secret that nobody has asked to see: then it goes to no clipboard either; says so."""
+        hidden = self.inspector.hides if key == self.inspector.key else self.session.secrecy.hides_name(key)
+        if hidden:
+            self.app.notify("it is a secret, says the schema: open it, and V shows it", severity="warning")
+        return hidden
+
+    def _copy(self, text: str, what: str, *, secret: bool = False) -> None:
         self.app.copy_to_clipboard(text)
-        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+        shown = "it is a secret" if secret else text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
         self.app.notify(shown.replace("\n", " "), title=f"Copied {what}")

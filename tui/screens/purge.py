@@ -14,14 +14,17 @@ from textual.content import Content
 
 from tui.engine.deployment import Deployment
 from tui.engine.failure import Failure
+from tui.engine.place import Place
 from tui.engine.printable import parse_printable, printable
 from tui.engine.purge.account import Progress, Receipt
 from tui.engine.purge.execute import execute
 from tui.engine.purge.finish import finish
-from tui.engine.purge.journals import Entry, State, journals, prune
+from tui.engine.purge.journals import Entry, State, prune
 from tui.engine.purge.plan import Plan, Preview, plan
-from tui.engine.purge.request import Big, Request
+from tui.engine.purge.request import Big, Request, Target
 from tui.engine.purge.undo import UndoProgress, UndoReceipt, undo
+from tui.engine.retime.journals import every_journal
+from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.purge_rules import PurgeRules
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.progress import ProgressScreen, Stage, Work
@@ -58,9 +61,12 @@ TONES: dict[Tone, str] = {
 class Purging:
     """Leads a person through a purge or an undo on one deployment; runs inside a worker of the application."""
 
-    def __init__(self, app: App[Any], deployment: Deployment, rules: PurgeRules) -> None:
+    def __init__(
+        self, app: App[Any], deployment: Deployment, rules: PurgeRules, secrecy: Secrecy = NOTHING_SECRET
+    ) -> None:
         self._app = app
-        self._node = deployment.nodes[0]
+        self._secrecy = secrecy
+        self._place: Place = deployment
         self._rules = rules
 
     async def namespace(self, prefix: bytes) -> Receipt | None:
@@ -84,7 +90,9 @@ class Purging:
             return None
         try:
             if not len(made.keys):
-                self._app.notify(f"there is nothing to remove: {_why_nothing(made)}", title=what(request))
+                self._app.notify(
+                    f"there is nothing to remove: {_why_nothing(made)}", title=what(request, self._secrecy.shown)
+                )
                 return None
             answers = await self._app.push_screen_wait(ConfirmScreen(self._question(made)))
             return None if answers is None else await self._execute(made, _big(made, answers))
@@ -92,8 +100,8 @@ class Purging:
             made.close()
 
     async def _plan(self, request: Request) -> Plan | None:
-        source = plan(self._node, request, share=SHARE)
-        work = Work(f"Purge {what(request)}: looking", source, _planning, stays=False)
+        source = plan(self._place, request, share=SHARE)
+        work = Work(f"Purge {what(request, self._secrecy.shown)}: looking", source, _planning, stays=False)
         found = await self._app.push_screen_wait(ProgressScreen(work))
         if isinstance(found, Failure):
             self._app.notify(found.sentence, title="Nothing was removed", severity="error")
@@ -105,34 +113,34 @@ class Purging:
         if made.found.big_keys:
             fields.insert(0, Field("Big keys: leave, with undo, or without undo?", _judge_big, value=Big.LEAVE))
         title = "Delete a key" if made.request.keys is not None else "Purge"
-        return Question(title, styled(plan_lines(made)), f"Remove {len(made.keys):,}", fields)
+        return Question(title, styled(plan_lines(made, self._secrecy)), f"Remove {len(made.keys):,}", fields)
 
     async def _execute(self, made: Plan, big: Big) -> Receipt | None:
         stop, rules = asyncio.Event(), self._rules
         folder = rules.journal_folder
         room = rules.journal_bytes - made.journal_bytes(big)
         await asyncio.to_thread(
-            prune, folder, most_bytes=room, most_age=rules.journal_age_s, now=self._node.clock.wall()
+            prune, folder, most_bytes=room, most_age=rules.journal_age_s, now=self._place.clock.wall()
         )
-        source = execute(self._node, made, folder, big=big, share=SHARE, limit=rules.journal_bytes, stop=stop)
-        title = f"Purge {what(made.request)}"
-        work = Work(title, source, _purging, stop.set, export=lambda receipt: export(receipt_lines(receipt)))
+        source = execute(self._place, made, folder, big=big, share=SHARE, limit=rules.journal_bytes, stop=stop)
+        title = f"Purge {what(made.request, self._secrecy.shown)}"
+        work = Work(title, source, self._purging, stop.set, export=self._export)
         receipt = await self._app.push_screen_wait(ProgressScreen(work))
         return receipt if isinstance(receipt, Receipt) else None
 
     async def journals(self, *, interrupted_only: bool = False) -> list[Entry]:
-        """Return the journals of this database, newest first."""
-        address = self._node.address
+        """Return the journals of this database, of purges and of changes of TTLs, newest first."""
+        target = Target.of(self._place)
         here = [
             entry
-            for entry in await asyncio.to_thread(journals, self._rules.journal_folder)
-            if entry.target is not None and (entry.target.label, entry.target.db) == (address.label, address.db)
+            for entry in await asyncio.to_thread(every_journal, self._rules.journal_folder)
+            if entry.target is not None and target.is_at(entry.target)
         ]
         return [entry for entry in here if entry.state is State.INTERRUPTED] if interrupted_only else here
 
     async def undo(self, entry: Entry) -> UndoReceipt | None:
         """Bring the keys of a journal back."""
-        _, where, purged, keys, size, _ = entry_words(entry, self._node.clock.wall())
+        _, where, purged, keys, size, _ = entry_words(entry, self._place.clock.wall())
         lines = [
             Content.assemble(("brings back  ", TONES["muted"]), (f"up to {keys} keys", "bold"), f" of {purged}"),
             Content.assemble(("to           ", TONES["muted"]), (where, "bold"), f" from a journal of {size}"),
@@ -142,14 +150,14 @@ class Purging:
         if await self._app.push_screen_wait(ConfirmScreen(question)) is None:
             return None
         stop = asyncio.Event()
-        source = undo(self._node, entry.path, share=SHARE, stop=stop)
-        work = Work(f"Undo {purged}", source, _undoing, stop.set, export=lambda done: export(undo_receipt_lines(done)))
+        source = undo(self._place, entry.path, share=SHARE, stop=stop)
+        work = Work(f"Undo {purged}", source, self._undoing, stop.set, export=self._export_undone)
         receipt = await self._app.push_screen_wait(ProgressScreen(work))
         return receipt if isinstance(receipt, UndoReceipt) else None
 
     async def finish(self, entry: Entry) -> Receipt | None:
         """Finish a purge that was interrupted: what its journal holds, and nothing else."""
-        _, where, purged, keys, *_ = entry_words(entry, self._node.clock.wall())
+        _, where, purged, keys, *_ = entry_words(entry, self._place.clock.wall())
         lines = [
             Content.assemble(("finishes  ", TONES["muted"]), ("the purge of ", ""), (purged, TONES["danger"])),
             Content.assemble(("at        ", TONES["muted"]), (where, "bold")),
@@ -159,10 +167,27 @@ class Purging:
         if await self._app.push_screen_wait(ConfirmScreen(question)) is None:
             return None
         stop = asyncio.Event()
-        source = finish(self._node, entry.path, share=SHARE, stop=stop)
-        work = Work(f"Finish {purged}", source, _purging, stop.set, export=lambda done: export(receipt_lines(done)))
+        source = finish(self._place, entry.path, share=SHARE, stop=stop)
+        work = Work(f"Finish {purged}", source, self._purging, stop.set, export=self._export)
         receipt = await self._app.push_screen_wait(ProgressScreen(work))
         return receipt if isinstance(receipt, Receipt) else None
+
+    def _purging(self, item: Progress | Receipt) -> Stage:
+        if isinstance(item, Receipt):
+            return Stage(styled(receipt_lines(item, self._secrecy.shown)), None)
+        return Stage(styled(progress_lines(item)), item.done / item.planned if item.planned else 1.0)
+
+    def _undoing(self, item: UndoProgress | UndoReceipt) -> Stage:
+        if isinstance(item, UndoReceipt):
+            return Stage(styled(undo_receipt_lines(item, self._secrecy.shown)), None)
+        done = 1 - item.counts.remaining / item.total if item.total else 1.0
+        return Stage(styled(undo_progress_lines(item)), done)
+
+    def _export(self, receipt: Receipt) -> str:
+        return export(receipt_lines(receipt, self._secrecy.shown))
+
+    def _export_undone(self, receipt: UndoReceipt) -> str:
+        return export(undo_receipt_lines(receipt, self._secrecy.shown))
 
 
 def styled(lines: Iterable[Line]) -> list[Content]:
@@ -227,7 +252,12 @@ def _big(made: Plan, answers: Sequence[str]) -> Big:
 
 def _why_nothing(made: Plan) -> str:
     found = made.found
-    kept = [(found.excluded, "excluded"), (found.protected, "protected"), (found.denied, "not yours to look at")]
+    kept = [
+        (found.excluded, "excluded"),
+        (found.protected, "protected"),
+        (found.denied, "not yours to look at"),
+        (found.moving, "on their way to another node"),
+    ]
     named = ", ".join(f"{number:,} {name}" for number, name in kept if number)
     return named or "no key begins like this"
 
@@ -236,16 +266,3 @@ def _planning(item: Preview | Plan | Failure) -> Stage:
     if isinstance(item, Preview):
         return Stage(styled(preview_lines(item)), item.share)
     return Stage((), 1.0)
-
-
-def _purging(item: Progress | Receipt) -> Stage:
-    if isinstance(item, Receipt):
-        return Stage(styled(receipt_lines(item)), None)
-    return Stage(styled(progress_lines(item)), item.done / item.planned if item.planned else 1.0)
-
-
-def _undoing(item: UndoProgress | UndoReceipt) -> Stage:
-    if isinstance(item, UndoReceipt):
-        return Stage(styled(undo_receipt_lines(item)), None)
-    done = 1 - item.counts.remaining / item.total if item.total else 1.0
-    return Stage(styled(undo_progress_lines(item)), done)

@@ -10,11 +10,14 @@ from textual.app import App
 
 from tui.engine.failure import Failure
 from tui.engine.keyspace import Family
+from tui.engine.place import Place
 from tui.engine.printable import printable
 from tui.engine.purge.journals import Entry, State, journals, prune
 from tui.engine.purge.plan import Plan, Preview, plan
+from tui.engine.purge.request import Target
 from tui.engine.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
 from tui.engine.retime.execute import SUFFIX, execute
+from tui.engine.retime.finish import finish
 from tui.engine.retime.undo import undo
 from tui.engine.retime.wish import How, Wish, request_of
 from tui.engine.session import Session
@@ -28,6 +31,7 @@ from tui.words.retime_words import (
     SPREAD,
     about,
     entry_lines,
+    finish_lines,
     judge_spread,
     judge_ttl,
     judge_which,
@@ -51,7 +55,7 @@ class Retiming:
     def __init__(self, app: App[Any], session: Session, rules: PurgeRules) -> None:
         self._app = app
         self._session = session
-        self._node = session.deployment.nodes[0]
+        self._place: Place = session.deployment
         self._rules = rules
 
     async def family(
@@ -77,21 +81,38 @@ class Retiming:
         finally:
             made.close()
 
-    async def undo(self) -> UndoReceipt | None:
+    async def undo_last(self) -> UndoReceipt | None:
         """Put back what the last change that was not undone has replaced."""
         entry = await asyncio.to_thread(self._last)
         if entry is None:
             self._app.notify("no change of TTLs of this database can be undone", title="Undo")
             return None
+        return await self.undo(entry)
+
+    async def undo(self, entry: Entry) -> UndoReceipt | None:
+        """Put back what a change has replaced; None when they thought better of it."""
         question = Question("Undo a change of TTLs", styled(entry_lines(entry)), "Put back", dangerous=False)
         if await self._app.push_screen_wait(ConfirmScreen(question)) is None:
             return None
         stop = asyncio.Event()
-        source = undo(self._node, entry.path, share=SHARE, stop=stop)
+        source = undo(self._place, entry.path, share=SHARE, stop=stop)
         title = f"Undo: {entry.done}"
         work = Work(title, source, _undoing, stop.set, export=lambda done: export(undo_receipt_lines(done)))
         receipt = await self._app.push_screen_wait(ProgressScreen(work))
         return receipt if isinstance(receipt, UndoReceipt) else None
+
+    async def finish(self, entry: Entry) -> Receipt | None:
+        """Bring a change to its end that was interrupted: what its journal holds, and nothing else."""
+        lines = styled(finish_lines(entry))
+        question = Question("Finish a change of TTLs", lines, "Finish", [typed("finish", "Type finish:")])
+        if await self._app.push_screen_wait(ConfirmScreen(question)) is None:
+            return None
+        stop = asyncio.Event()
+        source = finish(self._place, entry.path, share=SHARE, stop=stop)
+        title = f"Finish: {entry.done}"
+        work = Work(title, source, _changing, stop.set, export=lambda receipt: export(receipt_lines(receipt)))
+        receipt = await self._app.push_screen_wait(ProgressScreen(work))
+        return receipt if isinstance(receipt, Receipt) else None
 
     async def _ask(self, family: Family, meant: Meant | None) -> Wish | None:
         """Ask what is wanted, until it makes sense."""
@@ -126,7 +147,7 @@ class Retiming:
             protected=self._rules.protected,
             secrets=self._rules.secrets,
         )
-        source = plan(self._node, request, share=SHARE)
+        source = plan(self._place, request, share=SHARE)
         work = Work(f"TTL of {family.pattern}: looking", source, _planning, stays=False)
         found = await self._app.push_screen_wait(ProgressScreen(work))
         if isinstance(found, Failure):
@@ -143,10 +164,10 @@ class Retiming:
 
     async def _execute(self, made: Plan, wish: Wish) -> Receipt | None:
         stop, rules, folder = asyncio.Event(), self._rules, self._rules.journal_folder
-        now = self._node.clock.wall()
+        now = self._place.clock.wall()
         limits = {"most_bytes": rules.journal_bytes, "most_age": rules.journal_age_s}
         await asyncio.to_thread(lambda: prune(folder, **limits, now=now, suffix=SUFFIX))  # type: ignore[arg-type]
-        source = execute(self._node, made, wish, said(wish), folder, share=SHARE, stop=stop)
+        source = execute(self._place, made, wish, said(wish), folder, share=SHARE, stop=stop)
         title = f"TTL of {wish.pattern}"
         work = Work(title, source, _changing, stop.set, export=lambda receipt: export(receipt_lines(receipt)))
         receipt = await self._app.push_screen_wait(ProgressScreen(work))
@@ -154,11 +175,11 @@ class Retiming:
 
     def _last(self) -> Entry | None:
         """Return the newest journal of this database that can be undone."""
-        address, open_now = self._node.address, {State.COMPLETE, State.INTERRUPTED, State.PARTLY_UNDONE}
+        target, open_now = Target.of(self._place), {State.COMPLETE, State.INTERRUPTED, State.PARTLY_UNDONE}
         here = (
             entry
             for entry in journals(self._rules.journal_folder, SUFFIX)
-            if entry.target is not None and (entry.target.label, entry.target.db) == (address.label, address.db)
+            if entry.target is not None and target.is_at(entry.target)
         )
         return next((entry for entry in here if entry.state in open_now), None)
 

@@ -10,6 +10,7 @@ from platformdirs import user_state_path
 from textual.app import App
 
 from tui.engine.failure import Failure
+from tui.engine.place import Place
 from tui.engine.revoke.account import Progress, Receipt
 from tui.engine.revoke.board import TokenBoard
 from tui.engine.revoke.execute import execute
@@ -30,7 +31,7 @@ class Revoking:
     def __init__(self, app: App[Any], session: Session, settings: Settings) -> None:
         self._app = app
         self._session = session
-        self._node = session.deployment.nodes[0]
+        self._place: Place = session.deployment
         self._board = session.of(TokenBoard)
         self._profile = settings.profile if settings.production else None
 
@@ -44,14 +45,14 @@ class Revoking:
             self._session.pace.nudge()
             return None
         fields = [typed(expected, label) for label, expected in confirmation(made, self._profile)]
-        lines = styled(plan_lines(made, self._node.clock.wall()))
+        lines = styled(plan_lines(made, self._place.clock.wall()))
         question = Question("Revoke", lines, f"Revoke {len(made.keys):,}", fields)
         if await self._app.push_screen_wait(ConfirmScreen(question)) is None:
             return None
         return await self._execute(made)
 
     async def _plan(self, wanted: Wanted) -> Plan | None:
-        source = plan(self._node, self._board.roles, wanted, share=SHARE)
+        source = plan(self._place, self._board.roles, wanted, share=SHARE)
         found = await self._app.push_screen_wait(
             ProgressScreen(Work("Revoke: looking", source, _planning, stays=False))
         )
@@ -61,7 +62,7 @@ class Revoking:
 
     async def _execute(self, made: Plan) -> Receipt | None:
         stop, audit = asyncio.Event(), user_state_path("redtop") / "audit.log"
-        source = execute(self._node, made, audit, share=SHARE, stop=stop)
+        source = execute(self._place, made, audit, share=SHARE, stop=stop)
 
         def lines(receipt: Receipt) -> str:
             return export(receipt_lines(receipt, str(audit)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
@@ -11,6 +13,7 @@ from tui.engine.needle import needle_of
 from tui.engine.session import Session
 from tui.engine.stream_acts.base import Act
 from tui.engine.stream_acts.entries import DeleteEntries
+from tui.engine.stream_acts.history import History
 from tui.engine.stream_acts.pending import Acknowledge, Claim
 from tui.engine.stream_acts.plan import (
     held,
@@ -18,12 +21,13 @@ from tui.engine.stream_acts.plan import (
     plan_delete_consumer,
     plan_delete_group,
     plan_set_id,
-    plan_trim,
 )
+from tui.engine.stream_acts.plan_trim import plan_trim
 from tui.engine.stream_acts.run import carry_out, take_back
 from tui.engine.streams_drill import Consumers, Gone, Inside, look_at_consumers, look_inside
 from tui.engine.streams_look import Pending
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.stream_history import StreamHistoryScreen
 from tui.words.question import Question
 from tui.words.streamedits import (
     add_question,
@@ -35,6 +39,7 @@ from tui.words.streamedits import (
     place_of,
     set_id_question,
     trim_question,
+    verb_of,
 )
 from tui.words.units import parse_duration
 
@@ -42,17 +47,13 @@ Found = Act | Gone | Failure
 
 
 class StreamChanges:
-    """Asks, acts and tells; remembers the last act that can be taken back."""
+    """Asks, acts and tells; remembers what can be taken back."""
 
-    def __init__(self, app: App[Any], session: Session) -> None:
+    def __init__(self, app: App[Any], session: Session, folder: Path) -> None:
+        """Keep the records of changes in a folder."""
         self._app = app
         self._session = session
-        self._last: Act | None = None
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is something to take back."""
-        return self._last is not None
+        self._history = History(folder, f"{session.deployment.address.label} db{session.deployment.db}")
 
     async def acknowledge(self, key: bytes, group: bytes, entry: Pending) -> None:
         """Acknowledge one entry."""
@@ -124,12 +125,20 @@ class StreamChanges:
             await self._confirm(await plan_add(self._session.deployment, key, fields_of(answers[0])))
 
     async def undo(self) -> None:
-        """Take the last act back."""
-        act, self._last = self._last, None
-        if act is not None:
-            for receipt in await take_back(self._session.deployment, act):
-                self._app.notify(done_sentence(receipt), title=f"Back: {receipt.act.sentence}"[:120])
-            self._session.pace.nudge()
+        """List what was changed, and take one of it back."""
+        wall = self._session.clock.wall
+        changes = await asyncio.to_thread(self._history.load)
+        change = await self._app.push_screen_wait(StreamHistoryScreen(changes, wall()))
+        if change is None:
+            return
+        receipts = await take_back(self._session.deployment, change.act, max(0.0, wall() - change.at))
+        for receipt in receipts:
+            bad = receipt.failure is not None
+            title = f"Back: {receipt.act.sentence}"[:120]
+            self._app.notify(done_sentence(receipt), severity="error" if bad else "information", title=title)
+        if not any(receipt.failure for receipt in receipts):
+            await asyncio.to_thread(self._history.taken_back, change)
+        self._session.pace.nudge()
 
     async def _confirm(self, act: Found) -> None:
         if isinstance(act, Gone | Failure):
@@ -140,10 +149,14 @@ class StreamChanges:
             return
         if await self._ask(confirm_question(act)) is None:
             return
+        wall = self._session.clock.wall
+        change, why = await asyncio.to_thread(self._history.begin, act, wall())
         receipt = await carry_out(self._session.deployment, act)
+        await asyncio.to_thread(self._history.finish, change, receipt, wall())
         bad = receipt.failure is not None
-        self._app.notify(done_sentence(receipt), severity="error" if bad else "information", title=type(act).__name__)
-        self._last = act if receipt.done and act.undo() else self._last
+        self._app.notify(done_sentence(receipt), severity="error" if bad else "information", title=verb_of(act))
+        if why and receipt.done:
+            self._app.notify(why, severity="warning")
         self._session.pace.nudge()
 
     async def _look(self, key: bytes) -> Inside | None:

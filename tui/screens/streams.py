@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
+from platformdirs import user_state_path
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,12 +22,13 @@ from tui.panes.streams_inside import InsidePane
 from tui.panes.streams_tail import LiveTailPane
 from tui.panes.vitals import VitalsPane
 from tui.screens.base import PaneScreen
+from tui.screens.resting import after_rest
 from tui.screens.stream_changes import StreamChanges
+from tui.screens.stream_keys import StreamKeys
+from tui.words.brand import Brand
 from widgets.keyline import KeyLine
 from widgets.tabbar import TabBar
 
-DEBOUNCE = 0.15
-"""Seconds a cursor must rest before what it points to is looked at: a held arrow key passes many."""
 GO = "id, time (06:31, 2024-05-01 06:31:07), or -10m; enter goes there"
 LISTEN = "channels, and patterns with *, separated by blanks; empty: listen to none"
 
@@ -66,7 +68,7 @@ class StreamsPage(PaneScreen):
     _asking: Callable[[str], None] | None = None
     """What takes the line that is being typed."""
 
-    def __init__(self, session: Session, brand: str) -> None:
+    def __init__(self, session: Session, brand: Brand) -> None:
         super().__init__(session, brand)
         self._changes: StreamChanges | None = None
 
@@ -74,7 +76,7 @@ class StreamsPage(PaneScreen):
     def changes(self) -> StreamChanges:
         """What leads through a change."""
         if self._changes is None:
-            self._changes = StreamChanges(self.app, self.session)
+            self._changes = StreamChanges(self.app, self.session, user_state_path("redtop") / "streams")
         return self._changes
 
     @property
@@ -120,12 +122,12 @@ class StreamsPage(PaneScreen):
         event.stop()
         # The table lives: its rows move, and a cursor that nobody moved must not take away what is being read.
         if self.panes[self.current] is self.streams or self.inside.key is None:
-            self._after_rest(lambda: self._show(event.key))
+            after_rest(self, self.session.clock, lambda: self._show(event.key), "stream")
 
     @on(AllStreamsPane.Opened)
     def _opened(self, event: AllStreamsPane.Opened) -> None:
         event.stop()
-        self.workers.cancel_group(self, "cursor")
+        self.workers.cancel_group(self, "stream")
         self._show(event.key)
         self._focus(self.inside.target)
 
@@ -184,62 +186,16 @@ class StreamsPage(PaneScreen):
         if action != "change":
             return super().check_action(action, parameters)
         may = self.is_mounted and self.session.deployment.refusal is None
-        return may and self._can(str(parameters[0]))
+        return may and self._keys.can(str(parameters[0]))
 
     def action_change(self, what: str) -> None:
         """Lead through a change of what the cursor is on."""
-        if (doing := self._doing(what)) is not None:
+        if (doing := self._keys.doing(what, self.changes)) is not None:
             self.run_worker(doing, group="change", exclusive=True, description="a change and its dialogs")
 
-    def _can(self, what: str) -> bool:
-        pane, inside = self.panes[self.current], self.inside
-        match what:
-            case "undo":
-                return self.changes.can_undo
-            case "trim" | "add":
-                return pane is self.streams and self.streams.key is not None
-            case "acknowledge":
-                return pane is inside and inside.entry is not None
-            case "claim":
-                return pane is inside and inside.depth.group is not None
-            case "move_group":
-                return pane is inside and inside.depth.group is None and inside.row is not None
-            case _:
-                return (pane is inside and inside.row is not None) or (pane is self.tail and self.tail.line is not None)
-
-    def _doing(self, what: str) -> Coroutine[Any, Any, None] | None:
-        changes, inside, stream = self.changes, self.inside, self.streams.key
-        match what:
-            case "undo":
-                return changes.undo()
-            case "trim" if stream is not None:
-                return changes.trim(stream)
-            case "add" if stream is not None:
-                return changes.add(stream)
-            case "delete" if self.panes[self.current] is self.tail:
-                line = self.tail.line
-                return None if line is None else changes.delete_entry(line.source, line.id)
-        return None if inside.key is None else self._doing_inside(what, inside.key, inside)
-
-    def _doing_inside(self, what: str, key: bytes, inside: InsidePane) -> Coroutine[Any, Any, None] | None:
-        depth, row, entry = inside.depth, inside.row, inside.entry
-        group = row if depth.group is None else depth.group
-        if group is None:
-            return None
-        match what:
-            case "acknowledge" if entry is not None:
-                return self.changes.acknowledge(key, group, entry)
-            case "claim":
-                return self.changes.claim(key, group, depth.consumer if depth.shows_pending else row, entry)
-            case "move_group":
-                return self.changes.move_group(key, group)
-            case "delete" if depth.group is None:
-                return self.changes.delete_group(key, group)
-            case "delete" if row is not None and depth.shows_pending:
-                return self.changes.delete_entry(key, row)
-            case "delete" if row is not None:
-                return self.changes.delete_consumer(key, group, row)
-        return None
+    @property
+    def _keys(self) -> StreamKeys:
+        return StreamKeys(self.streams, self.inside, self.tail, self.panes[self.current])
 
     def _show(self, key: bytes) -> None:
         self.inside.look_into(key)
@@ -285,15 +241,6 @@ class StreamsPage(PaneScreen):
         self.query_one("#jump", Input).display = False
         self._asking = None
         self.panes[self.current].target.focus()
-
-    def _after_rest(self, act: Callable[[], None]) -> None:
-        """Do something unless the cursor moves on."""
-
-        async def rest() -> None:
-            await self.session.clock.sleep(DEBOUNCE)
-            act()
-
-        self.run_worker(rest(), group="cursor", exclusive=True, description="rest of the cursor on a stream")
 
 
 def _is_pattern(name: bytes) -> bool:

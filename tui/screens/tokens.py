@@ -100,7 +100,6 @@ class TokensPage(PaneScreen):
             self.held.choose(event.principal)
         elif shown.user is not None and (same := self.users.named(shown.user)) is not None:
             self.held.choose(same)
-        self.refresh_bindings()
 
     @on(PrincipalsPane.Opened)
     def _opened(self, event: PrincipalsPane.Opened) -> None:
@@ -219,7 +218,7 @@ class TokensPage(PaneScreen):
         """Find it, and show its owner: as the list knows them, or as far as is known now."""
         from tui.engine.revoke.finding import Found, find
 
-        found = await find(self.session.deployment.nodes[0], self.board.roles, wanted)
+        found = await find(self.session.deployment, self.board.roles, wanted)
         if not isinstance(found, Found):
             self.app.notify(self._so_far(nothing) if found is None else found.sentence, severity="warning")
             return

@@ -27,6 +27,7 @@ SHORT = {
     "too-long": "too long",
     "vanished-in-index": "name keys that are gone",
     "missing-in-index": "missing in their index",
+    "missing-group": "no consumer group",
 }
 """Kinds in as few words as a column has room for."""
 

@@ -10,6 +10,7 @@ from textual.content import Content
 from tui.engine.findings import Known
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.lifetimes import Lifetimes
+from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.familyrows import label_of
 from tui.words.units import percent, plus_minus, size_plus_minus
 from widgets.table import Column, Row
@@ -19,6 +20,8 @@ ALL: tuple[str, ...] = ()
 HOUR = 3600.0
 LEAK = 0.5
 """A family of which less than this share has no TTL, but some have none, is more likely leaking than meant so."""
+POLICY = 9
+"""Cells of the longest usual policy: none or at most 90 days."""
 EXACT, ESTIMATED = (5, 6), (11, 12)
 """Cells of keys and of bytes, without and with their errors."""
 
@@ -40,7 +43,7 @@ def columns(keyspace: Keyspace, *, meant: bool) -> tuple[Column, ...]:
         Column("bytes", octets, "right", priority=7),
         Column("share", 6, "right", priority=6),
         Column("in 1h", max(keys, 6), "right", priority=5),
-        *((Column("policy", 8, priority=8),) if meant else ()),
+        *((Column("policy", POLICY, priority=8),) if meant else ()),
     )
 
 
@@ -54,9 +57,15 @@ class ExpiryRows(Sequence[Row]):
     """All keys first, then families; rows are made only when the table asks for them: the visible ones."""
 
     def __init__(
-        self, keyspace: Keyspace, families: Sequence[Family], cliffs: Collection[tuple[str, ...]], known: Known | None
+        self,
+        keyspace: Keyspace,
+        families: Sequence[Family],
+        cliffs: Collection[tuple[str, ...]],
+        known: Known | None,
+        secrecy: Secrecy = NOTHING_SECRET,
     ) -> None:
         """Show some families; `cliffs` are the shapes of those that have one."""
+        self._secrecy = secrecy
         self._whole = keyspace.lifetimes
         self._families = families
         self._cliffs = cliffs
@@ -90,7 +99,7 @@ class ExpiryRows(Sequence[Row]):
             cells = (Content.styled("all keys", "italic"), *_numbers(self._whole, leaks=False))
             return Row(ALL, cells)
         family = self._families[index - 1]
-        name = label_of(family.pattern)
+        name = label_of(self._secrecy.pattern(family.pattern))
         if family.shape in self._cliffs:
             name = Content.assemble(("▲ ", "$text-warning"), name)
         leaks = 0 < family.no_ttl < LEAK and family.keys >= 2
@@ -103,7 +112,16 @@ class ExpiryRows(Sequence[Row]):
         if meant is None:
             return (Content.styled("?", "$foreground-muted"),)
         wrong = meant.ttl.required and family.no_ttl > 0
-        return (Content.styled(meant.ttl.said.replace("at most", "≤"), "$text-warning" if wrong else ""),)
+        return (Content.styled(_short(meant.ttl.said), "$text-warning" if wrong else ""),)
+
+
+def _short(policy: str) -> str:
+    """Write a policy in few cells.
+
+    >>> [_short(policy) for policy in ("required", "30s", "at most 1h", "none or at most 90d")]
+    ['required', '30s', '≤1h', 'none/≤90d']
+    """
+    return policy.replace("none or ", "none/").replace("at most ", "≤")
 
 
 def _numbers(lifetimes: Lifetimes, *, leaks: bool) -> tuple[Content, ...]:

@@ -11,6 +11,7 @@ from textual.content import Content
 from tui.engine.filling import Filling, State
 from tui.engine.lifetimes import BOUNDS_MS, HORIZONS, Amount, Lifetimes
 from tui.engine.outlook import FamilyCliff
+from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.units import duration, percent, plus_minus, size, size_plus_minus
 from widgets.chart import ChartData, Series
 from widgets.histogram import Bar
@@ -96,23 +97,29 @@ def forecast_chart(lifetimes: Lifetimes) -> ChartData:
     )
 
 
-def cliff_lines(cliffs: Sequence[FamilyCliff], now: float, shape: Sequence[str] | None, most: int) -> list[Content]:
+def cliff_lines(
+    cliffs: Sequence[FamilyCliff],
+    now: float,
+    shape: Sequence[str] | None,
+    most: int,
+    secrecy: Secrecy = NOTHING_SECRET,
+) -> list[Content]:
     """Call out what expires at once, the next first; of one family, or of all."""
     shown = [one for one in cliffs if shape is None or one.family.shape == shape]
-    lines = [_cliff_line(one, now) for one in shown[: most if len(shown) <= most else most - 1]]
+    lines = [_cliff_line(one, now, secrecy) for one in shown[: most if len(shown) <= most else most - 1]]
     if len(shown) > len(lines) and most > 0:
         lines.append(Content.styled(f"▲ and {len(shown) - len(lines)} more cliffs", "$text-warning"))
     return lines
 
 
-def _cliff_line(one: FamilyCliff, now: float) -> Content:
+def _cliff_line(one: FamilyCliff, now: float, secrecy: Secrecy) -> Content:
     within = "at once" if one.cliff.seconds < 1 else f"within {duration(max(1, round(one.cliff.seconds)))}"
     keys = plus_minus(round(one.keys), one.keys_error)
     return Content.assemble(
         ("▲ ", "$text-warning"),
         (f"in {duration(max(0, int(one.cliff.at - now)))} ", "bold $text-warning"),
         (f"{keys} keys {within}: {percent(one.cliff.share, 0)} of ", "$text-warning"),
-        one.family.pattern,
+        secrecy.pattern(one.family.pattern),
     )
 
 

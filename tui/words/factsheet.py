@@ -25,11 +25,11 @@ Fact = tuple[str, Content]
 """A name, and what is known."""
 
 
-def key_lines(key: bytes, width: int) -> list[Content]:
-    """The key itself, in full as far as it fits."""
+def key_lines(key: bytes, width: int, shown: str | None = None) -> list[Content]:
+    """The key itself, in full as far as it fits; `shown` stands for it where it is a secret."""
     if not key:
         return [Content.styled("(the empty key)", "$foreground-muted")]
-    whole = Content.styled(printable(key[:KEY_MOST]), "bold $primary")
+    whole = Content.styled(printable(key[:KEY_MOST]) if shown is None else shown, "bold $primary")
     rows = _folded(whole, max(1, width), KEY_ROWS)
     if len(key) > KEY_MOST or sum(len(row.plain) for row in rows) < len(whole.plain):
         note = f"… {len(key):,} bytes"

@@ -12,6 +12,7 @@ from tui.engine.findings import Known
 from tui.engine.keyspace import Family
 from tui.engine.namespaces import Branch, Path, path_of
 from tui.engine.printable import scrub
+from tui.engine.secrecy import masked
 from tui.words.units import duration, percent, plus_minus, size_plus_minus
 from widgets.spark import bar
 from widgets.table import Column, Row
@@ -98,9 +99,17 @@ class FamilyRows(Sequence[Row]):
     """Rows made only when the table asks for them: the visible ones."""
 
     def __init__(
-        self, visible: list[tuple[Branch, int, bool]], total: int, meant: Mapping[Path, Meaning] | None = None
+        self,
+        visible: list[tuple[Branch, int, bool]],
+        total: int,
+        meant: Mapping[Path, Meaning] | None = None,
+        masks: Mapping[str, str] | None = None,
     ) -> None:
-        """Show branches with their depth, and whether they are open; `total` is the number of all keys."""
+        """Show branches with their depth, and whether they are open.
+
+        `total` is the number of all keys, `masks` says what stands for secrets in their names.
+        """
+        self._masks = masks or {}
         self._visible = visible
         self._total = total
         self._meant = meant or {}
@@ -122,7 +131,8 @@ class FamilyRows(Sequence[Row]):
         if row is None:
             branch, depth, is_open = self._visible[index]
             meaning = _meaning(branch, self._meant) if self._meant else None
-            row = self._made[index] = _row(branch, depth, is_open, self._total, meaning)
+            label = masked(branch.label, self._masks)
+            row = self._made[index] = _row(branch, label, depth, is_open, self._total, meaning)
         return row
 
 
@@ -136,11 +146,11 @@ def _meaning(branch: Branch, meant: Mapping[Path, Meaning]) -> Meaning:
     return Meaning(" " if any(one.known for one in below) else "", mark=mark)
 
 
-def _row(branch: Branch, depth: int, is_open: bool, total: int, meaning: Meaning | None) -> Row:
+def _row(branch: Branch, label: str, depth: int, is_open: bool, total: int, meaning: Meaning | None) -> Row:
     leaks = 0 < branch.no_ttl < 0.5 and branch.families == 1
     main = branch.types[0][0] if branch.types else ""
     cells = (
-        label_of(branch.label) if meaning is None else _meant_label(branch.label, meaning, is_open=is_open),
+        label_of(label) if meaning is None else _meant_label(label, meaning, is_open=is_open),
         Content(plus_minus(branch.keys, round(branch.keys_error) if branch.keys_error < 1e18 else branch.keys_error)),
         Content.styled(bar(branch.keys / total, SHARE_WIDTH), "$primary"),
         Content(f"{'≥' * branch.bytes_at_least}{size_plus_minus(branch.bytes, branch.bytes_error)}"),

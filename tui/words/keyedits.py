@@ -10,6 +10,7 @@ from textual.content import Content
 from tui.engine.edit import MOST_TTL, Edit, Rename, SetTtl
 from tui.engine.inspect import KeyFacts
 from tui.engine.printable import parse_printable, printable
+from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.factsheet import fact_lines, key_lines
 from tui.words.question import Field, Question, Verdict
 from tui.words.units import duration, parse_duration
@@ -20,11 +21,11 @@ NEVER = "none"
 """What a person writes for no TTL."""
 
 
-def ttl_question(seen: KeyFacts, now: float) -> Question:
+def ttl_question(seen: KeyFacts, now: float, secrecy: Secrecy = NOTHING_SECRET) -> Question:
     """Ask for a key's new TTL."""
     return Question(
         title="Set TTL",
-        lines=_about(seen, now),
+        lines=_about(seen, now, secrecy),
         verb="Set",
         fields=[Field(f"New TTL (90s, 5m, 2h 30m), +10m for so much longer, or {NEVER}:",
                       lambda text: _judge_ttl(text, seen))],
@@ -32,15 +33,15 @@ def ttl_question(seen: KeyFacts, now: float) -> Question:
     )  # fmt: skip
 
 
-def rename_question(seen: KeyFacts, now: float) -> Question:
+def rename_question(seen: KeyFacts, now: float, secrecy: Secrecy = NOTHING_SECRET) -> Question:
     """Ask for a key's new name."""
     return Question(
         title="Rename",
-        lines=_about(seen, now),
+        lines=_about(seen, now, secrecy),
         verb="Rename",
         fields=[
             Field(r"New name (\xNN for a byte, \\ for a backslash):", lambda text: _judge_name(text, seen),
-                  value=printable(seen.key))
+                  value="" if secrecy.hides_name(seen.key) else printable(seen.key))
         ],
         dangerous=False,
     )  # fmt: skip
@@ -69,16 +70,17 @@ def rename(seen: KeyFacts, text: str) -> Rename:
     return Rename(seen.key, parse_printable(text))
 
 
-def done_sentence(edit: Edit) -> str:
+def done_sentence(edit: Edit, secrecy: Secrecy = NOTHING_SECRET) -> str:
     """Say what has been done."""
-    name = printable(edit.key)
+    name = secrecy.shown(edit.key)
     if isinstance(edit, Rename):
-        return f"{name} is {printable(edit.to)} now"
+        return f"{name} is {secrecy.shown(edit.to)} now"
     return f"{name} never expires" if edit.seconds is None else f"{name} expires in {duration(edit.seconds)}"
 
 
-def _about(seen: KeyFacts, now: float) -> list[Content]:
-    return [*key_lines(seen.key, WIDTH), *fact_lines(seen, now, WIDTH)]
+def _about(seen: KeyFacts, now: float, secrecy: Secrecy) -> list[Content]:
+    shown = secrecy.shown(seen.key) if secrecy.hides_name(seen.key) else None
+    return [*key_lines(seen.key, WIDTH, shown), *fact_lines(seen, now, WIDTH)]
 
 
 def _judge_ttl(text: str, seen: KeyFacts) -> Verdict:

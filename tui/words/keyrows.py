@@ -10,7 +10,8 @@ from textual.content import Content
 from tui.engine.keylist import Listing
 from tui.engine.keylist import Row as Facts
 from tui.engine.needle import needle_of
-from tui.engine.printable import is_safe, printable
+from tui.engine.printable import is_safe
+from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.units import duration, size
 from widgets.table import Column, Row
 
@@ -72,9 +73,9 @@ class KeyRows(Sequence[Row]):
         return keys.index(key) if isinstance(key, bytes) and key in keys else None
 
 
-def row_of(key: bytes, facts: Facts | None, prefix: str, now: float) -> Row:
+def row_of(key: bytes, facts: Facts | None, prefix: str, now: float, secrecy: Secrecy = NOTHING_SECRET) -> Row:
     """One key: its name alone until something is known of it; what all keys of the list begin with steps back."""
-    name = _name(key, prefix)
+    name = _name(key, prefix, secrecy)
     if facts is None:
         return Row(key, (name,))
     if facts.gone:
@@ -84,10 +85,10 @@ def row_of(key: bytes, facts: Facts | None, prefix: str, now: float) -> Row:
     return Row(key, (name, Content.styled(kind, "$foreground-muted"), _ttl(facts, now), Content(size(facts.bytes))))
 
 
-def _name(key: bytes, prefix: str) -> Content:
+def _name(key: bytes, prefix: str, secrecy: Secrecy) -> Content:
     if not key:
         return Content.styled("(the empty key)", "$foreground-muted")
-    text = printable(key[:KEY_MOST]) + ("…" if len(key) > KEY_MOST else "")
+    text = secrecy.shown(key, KEY_MOST)
     # A piece must not begin with a mark that stands on what comes before it.
     shared = len(prefix) if text.startswith(prefix) and is_safe(text[len(prefix) :]) else 0
     return Content.assemble((text[:shared], "$foreground-muted"), text[shared:])

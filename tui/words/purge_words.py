@@ -6,24 +6,26 @@ The order is always the same: what, what else, what it means, the way back.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 from tui.engine.failure import Failure
 from tui.engine.families import TTL_BOUNDS_MS
-from tui.engine.printable import printable
+from tui.engine.printable import printable, scrub, text_of
 from tui.engine.purge.account import Progress, Receipt
 from tui.engine.purge.found import Found
 from tui.engine.purge.journals import Entry, State
 from tui.engine.purge.plan import Plan, Preview
 from tui.engine.purge.request import Big, Request, Target
 from tui.engine.purge.undo import UndoProgress, UndoReceipt
+from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.units import ago, count, duration, percent, size
 
 Tone = Literal["", "strong", "muted", "warn", "danger", "good"]
 Span = tuple[str, Tone]
 Line = tuple[Span, ...]
+Shown = Callable[[bytes], str]
 
 LABEL = 10
 """Cells of the names on the left."""
@@ -41,20 +43,26 @@ _TTL_NAMES = ("<1m", "<10m", "<1h", "<1d", "<7d", "≥7d")
 assert len(_TTL_NAMES) == len(TTL_BOUNDS_MS) + 1
 
 
-def what(request: Request) -> str:
-    """Name what is to go.
+def what(request: Request, shown: Shown = printable) -> str:
+    """Name what is to go; `shown` makes keys safe to show, here and below.
 
     >>> what(Request(prefix=b"session:")), what(Request(all_keys=True)), what(Request(keys=(b"a",)))
     ('session:*', 'every key', 'a')
     """
     if request.keys is not None:
-        return printable(request.keys[0]) if len(request.keys) == 1 else f"{len(request.keys)} keys"
+        return shown(request.keys[0]) if len(request.keys) == 1 else f"{len(request.keys)} keys"
     return f"{printable(request.prefix)}*" if request.prefix else "every key"
 
 
 def place(target: Target) -> str:
-    """Name where: the server and the database."""
-    return f"{target.label} db{target.db}"
+    """Name where: the server and the database, or the cluster by the node it was found by."""
+    return f"{'cluster ' if target.members else ''}{target.label} db{target.db}"
+
+
+def server(target: Target) -> str:
+    """Name what answers there."""
+    nodes = f" · {len(target.members)} nodes" if target.members else ""
+    return f"{target.product} {target.version}{nodes}"
 
 
 def confirmation(plan: Plan, profile: str | None = None) -> list[tuple[str, str]]:
@@ -84,32 +92,40 @@ def preview_lines(preview: Preview) -> list[Line]:
     return lines + ([_fact("", (preview.failure.sentence, "warn"))] if preview.failure else [])
 
 
-def plan_lines(plan: Plan) -> list[Line]:
+def plan_lines(plan: Plan, secrecy: Secrecy = NOTHING_SECRET) -> list[Line]:
     """Say everything that a person should know before they confirm."""
-    return [*_what(plan), *_what_else(plan), *_meaning(plan.found), *_way_back(plan)]
+    shown = secrecy.shown
+    return [
+        *_what(plan, shown),
+        *_what_else(plan, secrecy),
+        *_meaning(plan.found, shown),
+        *_way_back(plan, shown),
+    ]
 
 
-def _what(plan: Plan) -> Iterator[Line]:
-    yield _fact("removes", (what(plan.request), "danger"))
-    yield _fact("at", (place(plan.target), "strong"), (f"  {plan.target.product} {plan.target.version}", "muted"))
+def _what(plan: Plan, shown: Shown) -> Iterator[Line]:
+    yield _fact("removes", (what(plan.request, shown), "danger"))
+    yield _fact("at", (place(plan.target), "strong"), (f"  {server(plan.target)}", "muted"))
     share = f" · {percent(plan.share)} of this database"
     keys = len(plan.keys)
     yield _fact("keys", (f"{keys:,}", "strong"), *_size(plan.found), (share if plan.request.keys is None else "", ""))
 
 
-def _what_else(plan: Plan) -> Iterator[Line]:
+def _what_else(plan: Plan, secrecy: Secrecy) -> Iterator[Line]:
     found = plan.found
     if found.beside:
         names = [f"{printable(beside.name)} ({count(beside.keys)})" for beside in found.beside]
         yield _fact("also hits", (f"▲ names that only begin alike: {_some(names)}", "warn"))
     if len(found.families) > 1 or (found.families and plan.request.keys is None):
-        yield _fact("families", (_some([f"{f.pattern} {count(f.keys)}" for f in found.families], FAMILIES), ""))
+        named = [f"{secrecy.pattern(family.pattern)} {count(family.keys)}" for family in found.families]
+        yield _fact("families", (_some(named, FAMILIES), ""))
     left = [
         f"{count(number)} {name}"
         for number, name in (
             (found.excluded, "excluded"),
             (found.protected, "protected"),
             (found.denied, "that this user may not look at"),
+            (found.moving, "on their way to another node"),
         )
         if number
     ]
@@ -117,17 +133,17 @@ def _what_else(plan: Plan) -> Iterator[Line]:
         yield _fact("stays", (" · ".join(left), ""))
 
 
-def _meaning(found: Found) -> Iterator[Line]:
+def _meaning(found: Found, shown: Shown) -> Iterator[Line]:
     total = max(1, found.keys)
     if found.types:
         yield _fact("types", (_some([f"{kind} {percent(n / total, 0)}" for kind, n in found.types.items()]), ""))
     mix = [("none", found.no_ttl), *zip(_TTL_NAMES, found.ttl_buckets, strict=True)]
     yield _fact("TTL", (" · ".join(f"{name} {percent(n / total, 0)}" for name, n in mix if n) or "–", ""))
     for number, key in enumerate(found.samples[:SAMPLES]):
-        yield _fact("" if number else "sample", (printable(key) or "(the empty key)", "muted"))
+        yield _fact("" if number else "sample", (shown(key) or "(the empty key)", "muted"))
 
 
-def _way_back(plan: Plan) -> Iterator[Line]:
+def _way_back(plan: Plan, shown: Shown) -> Iterator[Line]:
     found, keys = plan.found, len(plan.keys)
     if not plan.request.undo:
         yield _fact("undo", ("▲ none: what is removed is gone", "danger"))
@@ -140,7 +156,7 @@ def _way_back(plan: Plan) -> Iterator[Line]:
     if found.secrets and not plan.request.undo_secrets:
         yield _fact("", (f"▲ {count(found.secrets)} keys grant access and are not written to disk: no undo", "warn"))
     if found.big_keys:
-        named = _some([f"{printable(big.key)} ({big.kind}, {size(big.bytes)})" for big in found.big])
+        named = _some([f"{shown(big.key)} ({big.kind}, {size(big.bytes)})" for big in found.big])
         yield _fact("big", (f"▲ {count(found.big_keys)} would block the server while they are saved: {named}", "warn"))
     if found.loosely:
         yield _fact("", (f"{count(found.loosely)} keys over 1M are recognised by type, size and expiry alone", "muted"))
@@ -159,7 +175,7 @@ def progress_lines(progress: Progress) -> list[Line]:
     return lines + ([_fact("", (progress.waiting.sentence, "warn"))] if progress.waiting else [])
 
 
-def receipt_lines(receipt: Receipt) -> list[Line]:
+def receipt_lines(receipt: Receipt, shown: Shown = printable) -> list[Line]:
     """Account for every key that was planned."""
     counts = receipt.counts
     lines = [
@@ -174,8 +190,8 @@ def receipt_lines(receipt: Receipt) -> list[Line]:
         *_left_over("skipped", counts.skipped, "not reached, or left because they are big"),
     ]
     lines += _reasons(receipt.reasons, receipt.failure, receipt.cancelled)
-    lines += _names("changed", receipt.changed_keys)
-    lines += _names("failed", receipt.failed_keys)
+    lines += _names("changed", receipt.changed_keys, shown)
+    lines += _names("failed", receipt.failed_keys, shown)
     lines.append(_fact("took", (duration(receipt.seconds), "")))
     if receipt.journal is not None:
         back = f"{counts.removed - counts.without_undo:,} keys can be brought back: u, or redtop undo"
@@ -196,7 +212,7 @@ def undo_progress_lines(progress: UndoProgress) -> list[Line]:
     return lines + ([_fact("", (progress.waiting.sentence, "warn"))] if progress.waiting else [])
 
 
-def undo_receipt_lines(receipt: UndoReceipt) -> list[Line]:
+def undo_receipt_lines(receipt: UndoReceipt, shown: Shown = printable) -> list[Line]:
     """Account for every key of the journal."""
     counts = receipt.counts
     lines = [
@@ -210,8 +226,8 @@ def undo_receipt_lines(receipt: UndoReceipt) -> list[Line]:
     lines += _reasons(receipt.reasons, receipt.failure, receipt.cancelled)
     if receipt.restarted:
         lines.append(_fact("", ("the server was restarted since the purge", "muted")))
-    lines += _names("re-created", receipt.recreated_keys)
-    lines += _names("failed", receipt.failed_keys)
+    lines += _names("re-created", receipt.recreated_keys, shown)
+    lines += _names("failed", receipt.failed_keys, shown)
     lines.append(_fact("journal", (str(receipt.path), "muted")))
     return lines
 
@@ -219,9 +235,15 @@ def undo_receipt_lines(receipt: UndoReceipt) -> list[Line]:
 def entry_words(entry: Entry, now: float) -> tuple[str, str, str, str, str, str]:
     """Return the cells of a list of journals: age, where, what, keys, size, state."""
     where = place(entry.target) if entry.target else "–"
-    purged = "chosen keys" if entry.exact else f"{printable(entry.prefix)}*" if entry.prefix else "every key"
     state = str(entry.state) if entry.state is not State.COMPLETE else "can be undone"
-    return ago(now - entry.when), where, purged, f"{entry.keys:,}", size(entry.bytes), state
+    return ago(now - entry.when), where, changed(entry), f"{entry.keys:,}", size(entry.bytes), state
+
+
+def changed(entry: Entry) -> str:
+    """Name what a journal is of: what was purged, or the family whose TTLs were changed, and how."""
+    if entry.done:
+        return scrub(f"TTL of {text_of(entry.prefix)}: {entry.done}")
+    return "chosen keys" if entry.exact else f"{printable(entry.prefix)}*" if entry.prefix else "every key"
 
 
 def when(at: float) -> str:
@@ -287,8 +309,8 @@ def _reasons(reasons: Sequence[tuple[str, int]], failure: Failure | None, cancel
     return lines
 
 
-def _names(name: str, keys: Sequence[bytes]) -> list[Line]:
-    return [_fact(name, (_some([printable(key) for key in keys]), "muted"))] if keys else []
+def _names(name: str, keys: Sequence[bytes], shown: Shown) -> list[Line]:
+    return [_fact(name, (_some([shown(key) for key in keys]), "muted"))] if keys else []
 
 
 def _some(names: Sequence[str], most: int = NAMED) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tui.engine.keyspace import Family
-from tui.engine.printable import printable
+from tui.engine.printable import text_of
 from tui.engine.purge.journals import Entry
 from tui.engine.purge.plan import Plan
 from tui.engine.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
 from tui.engine.retime.wish import How, Wish
-from tui.words.purge_words import LABEL, Line, Span, place, when
+from tui.words.purge_words import LABEL, Line, Span, place, server, when
 from tui.words.question import Verdict
 from tui.words.units import count, duration, parse_duration, percent
 
@@ -117,7 +117,7 @@ def plan_lines(plan: Plan, wish: Wish, shown: Callable[[bytes], str]) -> list[Li
     lines = [
         _fact("does", (said(wish), "strong")),
         _fact("family", (wish.pattern, "strong")),
-        _fact("at", (place(plan.target), ""), (f"  {plan.target.product} {plan.target.version}", "muted")),
+        _fact("at", (place(plan.target), ""), (f"  {server(plan.target)}", "muted")),
         _fact("keys", (f"{keys:,}", "strong"), (f" · {percent(plan.share)} of this database", "")),
         _fact("now", (f"{found.no_ttl:,} without TTL · {keys - found.no_ttl:,} with", "")),
     ]
@@ -179,11 +179,23 @@ def entry_lines(entry: Entry) -> list[Line]:
     """Say what an undo would put back."""
     return [
         _fact("undoes", (entry.done, "strong")),
-        _fact("family", (printable(entry.prefix), "strong")),
+        _fact("family", (text_of(entry.prefix), "strong")),
         _fact("at", (place(entry.target), "")) if entry.target else _fact("at", ("–", "")),
         _fact("when", (when(entry.when), "")),
         _fact("keys", (f"up to {entry.keys:,}", "")),
         _fact("", ("Keys that got another expiry, or were made anew, since then stay as they are.", "muted")),
+    ]
+
+
+def finish_lines(entry: Entry) -> list[Line]:
+    """Say what bringing an interrupted change to its end would do."""
+    return [
+        _fact("finishes", (entry.done, "strong")),
+        _fact("family", (text_of(entry.prefix), "strong")),
+        _fact("at", (place(entry.target), "")) if entry.target else _fact("at", ("–", "")),
+        _fact("when", (when(entry.when), "")),
+        _fact("changes", ("of the keys in its journal those that had not got their TTL, and are as they were", "")),
+        _fact("", ("Keys that it had not come to are in no journal: change the family again for these.", "muted")),
     ]
 
 

@@ -16,7 +16,7 @@ from tui.engine.revoke.holdings import Holding
 from tui.engine.revoke.naming import shown_user
 from tui.engine.revoke.plan import Plan, Preview, lives_until
 from tui.engine.revoke.wanted import Scope
-from tui.words.purge_words import LABEL, Line, Span, Tone, place, when
+from tui.words.purge_words import LABEL, Line, Span, Tone, place, server, when
 from tui.words.units import count, duration, percent
 
 SAMPLES, NAMED = 2, 5
@@ -73,8 +73,7 @@ def plan_lines(plan: Plan, now: float) -> list[Line]:
 
 def _what(plan: Plan) -> Iterator[Line]:
     yield _fact("revokes", (what(plan), "danger"))
-    server = f"  {plan.target.product} {plan.target.version}"
-    yield _fact("at", (place(plan.target), "strong"), (server, "muted"))
+    yield _fact("at", (place(plan.target), "strong"), (f"  {server(plan.target)}", "muted"))
     counts = kinds(plan.keys)
     names = [f"{lead.role.family.name} {count(number)}" for lead, number in counts.items()]
     entries = len(plan.falling.entries)

@@ -8,16 +8,34 @@ from textual.content import Content
 
 from tui.engine.needle import needle_of
 from tui.engine.printable import printable
-from tui.engine.stream_acts.base import Act, by_consumer
-from tui.engine.stream_acts.entries import DeleteEntries, Trim
+from tui.engine.stream_acts.base import Act, by_consumer, entries_of, moment_of
+from tui.engine.stream_acts.entries import AddEntry, DeleteEntries
 from tui.engine.stream_acts.groups import DeleteConsumer, DeleteGroup
+from tui.engine.stream_acts.history import Change
 from tui.engine.stream_acts.pending import Acknowledge, Claim
 from tui.engine.stream_acts.run import Receipt
+from tui.engine.stream_acts.trim import AnyTrim, Trim, Unread
 from tui.engine.streams_ids import Id, parse_place
 from tui.engine.streams_look import Pending
 from tui.words.question import Field, Question, Verdict, typed
 from tui.words.units import duration, parse_duration
+from widgets.table import Column, Row
 
+VERBS = {
+    "Claim": "Give",
+    "DeleteEntries": "Delete",
+    "DeleteConsumer": "Delete consumer",
+    "DeleteGroup": "Delete group",
+    "SetId": "Move group",
+    "AddEntry": "Add",
+    "TrimToLength": "Trim",
+}
+CHANGE_COLUMNS = (
+    Column("when", 10),
+    Column("change", 15),
+    Column("of", least=16),
+    Column("state", 12),
+)
 SHOWN = 5
 """Entries, consumers and groups that a preview names; the rest is counted."""
 KEEPS_MOST = 10**12
@@ -27,9 +45,11 @@ KEEPS_MOST = 10**12
 def confirm_question(act: Act) -> Question:
     """Ask whether to do exactly this."""
     lines = [Content(f"{act.sentence[:1].upper()}{act.sentence[1:]}."), Content("")]
-    lines += [Content.styled(line, "$foreground-muted") for line in _details(act)]
-    lines += [Content(""), _way_back(act)]
-    return Question(_title(act), lines, _verb(act), _typed(act), dangerous=not isinstance(act, Claim))
+    details = [
+        Content.styled(line, "$text-error" if line[:1] == "✗" else "$foreground-muted") for line in _details(act)
+    ]
+    lines += [*details, Content(""), _way_back(act)] if details else [_way_back(act)]
+    return Question(verb_of(act), lines, verb_of(act), _typed(act), dangerous=not isinstance(act, Claim))
 
 
 def claim_question(group: bytes, held: int, names: Sequence[bytes]) -> Question:
@@ -63,7 +83,7 @@ def set_id_question(group: bytes, delivered: bytes, wall: float) -> Question:
     """Ask where a group goes on."""
     return Question(
         "Move a group",
-        [Content(f"Group {printable(group)} has been given all up to {printable(delivered)}.")],
+        [Content(f"Group {printable(group)} has been given all up to {moment_of(delivered)}.")],
         "Preview",
         [Field("Go on after (an id, a time, 0 for the beginning, $ for the newest):",
                lambda text: _judge_place(text, wall))],
@@ -115,6 +135,22 @@ def fields_of(text: str) -> list[tuple[bytes, bytes]]:
     return [(needle_of(name), needle_of(value)) for name, _, value in pairs]
 
 
+def verb_of(act: Act) -> str:
+    """What is done, in a word or two: the title of its dialog, and what its button says."""
+    return VERBS.get(type(act).__name__, type(act).__name__)
+
+
+def change_row(key: int, change: Change, now: float) -> Row:
+    """A change in the list of what can be taken back; `now` in wall-clock seconds."""
+    cells = (
+        Content(f"{duration(max(0, int(now - change.at)))} ago"),
+        Content(verb_of(change.act)),
+        Content(printable(change.act.key)),
+        Content.styled(change.why_not or "can go back", "$foreground-muted" if change.why_not else "$text-success"),
+    )
+    return Row(key, cells)
+
+
 def done_sentence(receipt: Receipt) -> str:
     """Say what became of an act."""
     act = receipt.act
@@ -137,10 +173,19 @@ def _details(act: Act) -> list[str]:
             return [f"consumer {printable(name)}: {number:,} pending" for name, number in _few(act.entries)]
         case DeleteEntries():
             return [printable(entry_id) for entry_id in act.ids[:SHOWN]]
-        case Trim():
-            return ["what was added since this look stays", "pending entries of groups lose their content"]
+        case AnyTrim():
+            stays = ["what was added since this look stays"] * isinstance(act, Trim)
+            return [*_unread(act.unread), *stays, "what of it is pending stays pending, without its content"]
         case _:
             return []
+
+
+def _unread(losing: Sequence[Unread]) -> list[str]:
+    lines = []
+    for one in losing[:SHOWN]:
+        number = "some of it" if one.count is None else entries_of(one.count)
+        lines.append(f"✗ group {printable(one.group)} was not given {number} yet, and never will be")
+    return [*lines, f"✗ and {len(losing) - SHOWN:,} more groups"] if len(losing) > SHOWN else lines
 
 
 def _pending(entries: Sequence[Pending]) -> list[str]:
@@ -159,18 +204,9 @@ def _way_back(act: Act) -> Content:
         return Content.styled(f"{act.NO_WAY_BACK[:1].upper()}{act.NO_WAY_BACK[1:]}.", "bold $text-warning")
     if isinstance(act, DeleteConsumer | DeleteGroup) and not act.undo():
         return Content.styled("This cannot be undone: more is pending than could be listed.", "bold $text-warning")
-    return Content.styled("u takes it back, as long as this page is open.", "$text-success")
-
-
-def _title(act: Act) -> str:
-    return _verb(act)
-
-
-def _verb(act: Act) -> str:
-    names = {"Claim": "Give", "DeleteEntries": "Delete", "DeleteConsumer": "Delete consumer"}
-    names |= {"DeleteGroup": "Delete group", "SetId": "Move group", "AddEntry": "Add"}
-    kind = type(act).__name__
-    return names.get(kind, kind)
+    if isinstance(act, AddEntry):
+        return Content.styled("u takes it back until redtop ends.", "$text-success")
+    return Content.styled("u takes it back, also after redtop was closed.", "$text-success")
 
 
 def _typed(act: Act) -> Sequence[Field]:
@@ -178,7 +214,7 @@ def _typed(act: Act) -> Sequence[Field]:
     match act:
         case DeleteGroup():
             return [typed(printable(act.group), "Type the group's name:")]
-        case Trim():
+        case AnyTrim():
             return [typed(printable(act.key), "Type the stream's name:")]
         case _:
             return ()

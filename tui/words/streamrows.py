@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from tui.engine.printable import printable
+from tui.engine.printable import beginning, printable
 from tui.engine.streams_ids import age_of, parse_id, time_of
 from tui.engine.streams_look import Consumer, Group, Pending, Stream
 from tui.engine.streams_trouble import Level, Thresholds, Trouble, is_dead, troubles_of
@@ -39,7 +39,7 @@ STREAM_COLUMNS = (
     Column("first", 5, "right", priority=7),
 )
 GROUP_COLUMNS = (
-    Column("group", least=12),
+    Column("group", least=16),
     Column("trouble", 11, priority=8),
     Column("lag", 6, "right", priority=10),
     Column("pending", 7, "right", priority=9),
@@ -70,7 +70,7 @@ def stream_row(stream: Stream, troubles: Sequence[Trouble], now: float, *, follo
     denied = stream.denied is not None and not stream.last_id
     oldest = stream.oldest
     cells = (
-        Content.assemble(("● " if followed else "  ", "$primary"), printable(stream.key[:NAME_MOST])),
+        Content.assemble(("● " if followed else "  ", "$primary"), beginning(stream.key, NAME_MOST)),
         trouble_cell(troubles),
         Content(rate(stream.rate)),
         _lag(stream),
@@ -91,7 +91,7 @@ def group_row(group: Group, limit: Thresholds, now: float) -> Row:
     troubles = troubles_of(Stream(b"", 0, None, b"0-0", (group,)), limit)
     behind = group.lag or 0
     cells = (
-        Content(printable(group.name[:NAME_MOST])),
+        Content(beginning(group.name, NAME_MOST)),
         trouble_cell(troubles),
         Content.styled(lag_text(group), "bold $text-warning" if behind >= limit.lag else ""),
         Content(count(group.pending)),
@@ -111,7 +111,7 @@ def consumer_row(consumer: Consumer, limit: Thresholds) -> Row:
         Content.styled("✗ dead", "$text-error") if dead else Content.styled("ok" if consumer.pending else "–", MUTED)
     )
     cells = (
-        Content(printable(consumer.name[:NAME_MOST])),
+        Content(beginning(consumer.name, NAME_MOST)),
         state,
         Content(count(consumer.pending)),
         Content.styled(duration(_whole(consumer.idle)), "$text-error" if dead else ""),
@@ -128,7 +128,7 @@ def pending_row(pending: Pending, limit: Thresholds) -> Row:
         Content.styled(moment(pending.id) if time_of(pending.id) else DASH, MUTED),
         Content(duration(_whole(pending.idle))),
         Content.styled(f"{'▲' if poison else ''}{count(pending.deliveries)}", "bold $text-warning" if poison else ""),
-        Content.styled(printable(pending.consumer[:NAME_MOST]), MUTED),
+        Content.styled(beginning(pending.consumer, NAME_MOST), MUTED),
     )
     return Row(pending.id, cells)
 

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from tui.engine.elements import Element, Piece
-from tui.engine.printable import printable
+from tui.engine.printable import beginning, printable
 from tui.engine.tail_window import Line
 from tui.engine.values import decode
 from tui.words.streamrows import moment
@@ -22,6 +23,8 @@ LINE_MOST = 400
 """Bytes of an entry that are drawn: more than the widest terminal shows."""
 NAME_MOST = 20
 """Cells for a stream's name; the entry is what people read."""
+NAME_BYTES = 100
+"""Bytes of a name that are looked at for these: one of a megabyte in each row would take a second."""
 LOOKED_AT = 200
 """Lines that say which columns there are: the newest ones."""
 MOST_COLUMNS = 12
@@ -42,7 +45,9 @@ class Layout:
     def learn(self, sources: Sequence[bytes], lines: Sequence[Line]) -> None:
         """Make room for these streams and (in columns) for the fields of the newest lines."""
         several = len(sources) > 1
-        self._name_width = min(NAME_MOST, max((len(printable(key)) for key in sources), default=0)) if several else 0
+        self._name_width = (
+            min(NAME_MOST, max((cell_len(beginning(key, NAME_BYTES)) for key in sources), default=0)) if several else 0
+        )
         if not self.columns:
             return
         newest = lines[-LOOKED_AT:]
@@ -63,12 +68,12 @@ class Layout:
         """The titles of the columns; None without columns."""
         if not self.columns or not self._widths:
             return None
-        titles = ["time".ljust(12), *([_fit("stream", self._name_width)] if self._name_width else [])]
-        return Content(" ".join([*titles, *(_fit(printable(name), width) for name, width in self._widths.items())]))
+        titles = ["time".ljust(12), *([fit("stream", self._name_width)] if self._name_width else [])]
+        return Content(" ".join([*titles, *(fit(printable(name), width) for name, width in self._widths.items())]))
 
     def draw(self, line: Line, colours: Mapping[bytes, str]) -> Content:
         """One line."""
-        name = _fit(printable(line.source), self._name_width)
+        name = fit(beginning(line.source, NAME_BYTES), self._name_width)
         colour = colours.get(line.source, "")
         if not line.id:
             skipped = "some" if line.skipped is None else count(line.skipped)
@@ -90,7 +95,7 @@ class Layout:
             if at == last and value is not None:
                 yield _value(value, LINE_MOST)
             else:
-                yield _fit("" if value is None else printable(value[:WIDEST]), width)
+                yield fit("" if value is None else beginning(value, WIDEST), width)
             yield " "
         if fields:
             yield Content.styled(f"+{len(fields)}", MUTED)
@@ -98,12 +103,13 @@ class Layout:
 
 def entry_lines(element: Element, width: int) -> list[TextLine]:
     """An entry in full: short values beside their names, the others laid out below them."""
-    room = min(NAME_MOST, max((len(printable(name.data)) for name, _ in element.fields), default=0))
+    names = [printable(name.data) for name, _ in element.fields]
+    room = min(NAME_MOST, max(map(cell_len, names), default=0))
     lines: list[TextLine] = []
-    for name, value in element.fields:
+    for name, (_, value) in zip(names, element.fields, strict=True):
         decoded = decode(value.data, not value.is_cut, total=value.size)
         told = text_lines(decoded, width)
-        title = (f"{printable(name.data):<{room}}  ", VALUE_COLOURS["key"])
+        title = (f"{name}{' ' * (room - cell_len(name))}  ", VALUE_COLOURS["key"])
         note = (f"  {decoded.note}" if decoded.note else "", MUTED)
         if len(told) <= 1 and decoded.kind != "json":
             lines.append([title, *(told[0] if told else [("(empty)", MUTED)]), note])
@@ -116,7 +122,7 @@ def entry_lines(element: Element, width: int) -> list[TextLine]:
 def _pairs(line: Line) -> Iterator[Content | tuple[str, str] | str]:
     room = LINE_MOST
     for name, value in islice(line.fields, LINE_MOST):
-        yield f"{printable(name[:room])}=", MUTED
+        yield f"{beginning(name, room)}=", MUTED
         yield _value(value, room)
         yield " "
         room -= len(name) + len(value)
@@ -128,15 +134,15 @@ def _value(value: bytes, room: int) -> Content:
     """A value in one line; JSON is folded and coloured."""
     if value[:1] in {b"{", b"["}:
         return inline(Piece(value[:room], len(value)))
-    return Content(printable(value[:room]))
+    return Content(beginning(value, room))
 
 
-def _fit(text: str, width: int) -> str:
-    """Text in exactly so many cells, as long as its characters are one cell wide.
+def fit(text: str, width: int) -> str:
+    """Return text in exactly so many cells.
 
-    >>> _fit("events:workflow", 8), _fit("log", 5), _fit("log", 0)
-    ('events:…', 'log  ', '')
+    >>> fit("events:workflow", 8), fit("log", 5), fit("日本語", 4), fit("log", 0)
+    ('events:…', 'log  ', '日 …', '')
     """
     if not width:
         return ""
-    return f"{text[: width - 1]}…" if len(text) > width else f"{text:<{width}}"
+    return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"

@@ -20,14 +20,23 @@ if TYPE_CHECKING:
 SOON = 60.0
 """Seconds of TTL from which on it is coloured: about to expire."""
 
-PRINCIPAL_COLUMNS = (
-    Column("user", least=14),
-    Column("tokens", 7, "right", priority=9),
-    Column("logins", 6, "right", priority=5),
-    Column("oldest", 7, "right", priority=6),
-    Column("TTL", 7, "right", priority=7),
-    Column("used", 8, "right", priority=8),
-)
+SCHEMA = 14
+"""Cells of the name of a schema: enough to tell the built-in ones apart."""
+
+
+def principal_columns(*, schemas: bool) -> tuple[Column, ...]:
+    """Return the columns of users; `schemas` when there is more than one."""
+    return (
+        Column("user", least=14),
+        *((Column("schema", SCHEMA, "left", priority=4),) if schemas else ()),
+        Column("tokens", 7, "right", priority=9),
+        Column("logins", 6, "right", priority=5),
+        Column("oldest", 7, "right", priority=6),
+        Column("TTL", 7, "right", priority=7),
+        Column("used", 8, "right", priority=8),
+    )
+
+
 HELD_COLUMNS = (
     Column("login, keys", least=24),
     Column("what", 16, "left", priority=4),
@@ -88,14 +97,18 @@ def ordered(board: Board, order: str, needle: str) -> list[Principal]:
     """Return the users whose name has a text in it, in one of `ORDERS`: what wants a look first."""
     found = [one for one in board.principals if not needle or needle in user_text(one).lower()]
     if order == "user":
-        return sorted(found, key=lambda one: (one.user is None, _natural(one.user or b"")))
+        return sorted(found, key=_by_name)
     keys: dict[str, Callable[[Principal], float]] = {
         "tokens": lambda one: -one.tokens,
         "oldest": lambda one: one.oldest or math.inf,
         "used": lambda one: -(one.used or 0.0),
         "TTL": lambda one: -(one.ends or 0.0),
     }
-    return sorted(found, key=lambda one: (keys[order](one), one.user is None, _natural(one.user or b"")))
+    return sorted(found, key=lambda one: (keys[order](one), *_by_name(one)))
+
+
+def _by_name(one: Principal) -> tuple[bool, tuple[bool, int, bytes], str]:
+    return one.user is None, _natural(one.user or b""), one.schema
 
 
 def user_text(principal: Principal) -> str:
@@ -144,11 +157,9 @@ def _below(items: Sequence[Item], at: int) -> list[Holding]:
 
 def _principal_row(principal: Principal, now: float, *, schemas: bool) -> Row:
     muted = "$foreground-muted" if principal.user is None else ""
-    name = Content.styled(user_text(principal), muted)
-    if schemas:
-        name = Content.assemble(name, (f"  {principal.schema}", "$foreground-muted"))
     cells = (
-        name,
+        Content.styled(user_text(principal), muted),
+        *((Content.styled(principal.schema, "$foreground-muted"),) if schemas else ()),
         Content.styled(count(principal.tokens), "bold"),
         Content(count(principal.logins)),
         _age(principal.oldest, now),

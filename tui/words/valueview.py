@@ -9,7 +9,7 @@ from textual.content import Content
 
 from tui.engine.elements import Element, Piece
 from tui.engine.paper import Line, Role
-from tui.engine.printable import printable
+from tui.engine.printable import beginning, printable
 from tui.engine.values import Decoded, decode
 from tui.words.units import duration, size
 from widgets.reader import TextLine
@@ -211,8 +211,7 @@ def _piece_lines(piece: Piece, width: int) -> list[TextLine]:
 
 
 def _text(piece: Piece, most: int | None = None) -> str:
-    cut = piece.data if most is None else piece.data[: max(0, most)]
-    return printable(cut) + ("…" if len(cut) < piece.size else "")
+    return beginning(piece.data, len(piece.data) if most is None else most, piece.size)
 
 
 def _is_hex(line: Line) -> bool:

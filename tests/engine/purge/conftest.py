@@ -14,6 +14,7 @@ from tests.servers import GENERATIONS, Server
 from tui.engine.address import Address
 from tui.engine.failure import Failure
 from tui.engine.node import Node, Phase
+from tui.engine.place import Where
 from tui.engine.purge.account import Receipt
 from tui.engine.purge.execute import execute
 from tui.engine.purge.finish import finish
@@ -81,7 +82,7 @@ async def last(steps: AsyncGenerator[Any, None]) -> Any:
     return final
 
 
-async def planned(node: Node, prefix: bytes = b"", **wanted: Any) -> Plan:
+async def planned(node: Where, prefix: bytes = b"", **wanted: Any) -> Plan:
     """Plan; all is well."""
     request = Request(prefix, **wanted) if prefix or wanted.get("keys") else Request(all_keys=True, **wanted)
     found = await last(plan(node, request))
@@ -89,14 +90,14 @@ async def planned(node: Node, prefix: bytes = b"", **wanted: Any) -> Plan:
     return found
 
 
-async def refused(node: Node, request: Request) -> Failure:
+async def refused(node: Where, request: Request) -> Failure:
     """Plan; it fails."""
     found = await last(plan(node, request))
     assert isinstance(found, Failure)
     return found
 
 
-async def executed(node: Node, found: Plan, folder: Path | None, **how: Any) -> Receipt:
+async def executed(node: Where, found: Plan, folder: Path | None, **how: Any) -> Receipt:
     """Execute to the end; the numbers add up."""
     receipt = await last(execute(node, found, folder, **how))
     assert isinstance(receipt, Receipt)
@@ -106,7 +107,7 @@ async def executed(node: Node, found: Plan, folder: Path | None, **how: Any) -> 
     return receipt
 
 
-async def undone(node: Node, path: Path | None, **how: Any) -> UndoReceipt:
+async def undone(node: Where, path: Path | None, **how: Any) -> UndoReceipt:
     """Undo to the end; the numbers add up."""
     assert path is not None
     receipt = await last(undo(node, path, **how))
@@ -115,7 +116,7 @@ async def undone(node: Node, path: Path | None, **how: Any) -> UndoReceipt:
     return receipt
 
 
-async def finished(node: Node, path: Path, **how: Any) -> Receipt:
+async def finished(node: Where, path: Path, **how: Any) -> Receipt:
     """Finish an interrupted purge."""
     receipt = await last(finish(node, path, **how))
     assert isinstance(receipt, Receipt)

@@ -261,7 +261,7 @@ class BadLuck:
 def impatient() -> Iterator[None]:
     """A half-open connection is given up after a moment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.engine.purge.removing.PATIENCE", 0.15)
+        patch.setattr("tui.engine.purge.lane.PATIENCE", 0.15)
         patch.setattr("tui.engine.purge.restoring.PATIENCE", 0.15)
         yield
 

@@ -53,7 +53,7 @@ class World(RuleBasedStateMachine):
         self.node = self.session.deployment.nodes[0]
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("tui.engine.purge.execute.BATCH", 2)
-        self.patch.setattr("tui.engine.purge.restoring.PIECE", 2)
+        self.patch.setattr("tui.engine.purge.pieces.PIECE", 2)
         self.looking = self.run(self._start())
 
     async def _start(self) -> asyncio.Task[None]:

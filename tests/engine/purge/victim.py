@@ -22,13 +22,14 @@ async def main(port: int, folder: Path, prefix: bytes) -> None:
     """Plan, wait, purge."""
     session = Session(Address(HOST, port), Options())
     task = asyncio.create_task(session.run())
-    node = session.deployment.nodes[0]
-    async for found in plan(node, Request(prefix)):
+    place = session.deployment
+    await place.known()
+    async for found in plan(place, Request(prefix)):
         if isinstance(found, Plan):
             sys.stdout.write(f"planned {len(found.keys)}\n")
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.readline)
-            async for _ in execute(node, found, folder):
+            async for _ in execute(place, found, folder):
                 pass
     sys.stdout.write("done\n")
     task.cancel()

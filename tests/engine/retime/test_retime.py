@@ -18,6 +18,7 @@ from tests.servers import HOST, Server
 from tui.engine.address import Address
 from tui.engine.failure import Failure, Kind
 from tui.engine.node import Node
+from tui.engine.place import Where
 from tui.engine.purge.journals import State, journals
 from tui.engine.purge.plan import Plan, plan
 from tui.engine.retime.account import Progress, Receipt, UndoReceipt
@@ -58,13 +59,13 @@ def near(server: Server) -> int:
     return 1000 if server.generation == "redis-6.2" else 0
 
 
-async def planned(node: Node, wish: Wish, shape: Sequence[str] = LOCKS, **rules: Any) -> Plan:
+async def planned(node: Where, wish: Wish, shape: Sequence[str] = LOCKS, **rules: Any) -> Plan:
     found = await last(plan(node, request_of(shape, SHAPES, wish, delimiter=None, **rules)))
     assert isinstance(found, Plan), found
     return found
 
 
-async def executed(node: Node, found: Plan, wish: Wish, folder: Path, **how: Any) -> Receipt:
+async def executed(node: Where, found: Plan, wish: Wish, folder: Path, **how: Any) -> Receipt:
     """Execute to the end; the numbers add up."""
     receipt = await last(execute(node, found, wish, "set 60s", folder, chance=Random(1), **how))
     assert isinstance(receipt, Receipt)

@@ -14,6 +14,7 @@ from tests.engine.revoke.layouts import Layout
 from tests.servers import Server
 from tui.engine.address import Address
 from tui.engine.node import Node, Phase
+from tui.engine.place import Where
 from tui.engine.revoke.account import Receipt
 from tui.engine.revoke.execute import execute
 from tui.engine.revoke.plan import Plan, plan
@@ -59,14 +60,14 @@ def roles_of(*schemas: str | Layout) -> Roles:
     return Roles.of_schemas(Catalog().load(names))
 
 
-async def planned(node: Node, roles: Roles, wanted: Wanted) -> Plan:
+async def planned(node: Where, roles: Roles, wanted: Wanted) -> Plan:
     """Plan; all is well."""
     found = await last(plan(node, roles, wanted))
     assert isinstance(found, Plan), found
     return found
 
 
-async def executed(node: Node, made: Plan, **how: Any) -> Receipt:
+async def executed(node: Where, made: Plan, **how: Any) -> Receipt:
     """Execute to the end; the numbers add up."""
     receipt = await last(execute(node, made, how.pop("audit", None), clock=how.pop("clock", Hasty()), **how))
     assert isinstance(receipt, Receipt)
@@ -75,6 +76,6 @@ async def executed(node: Node, made: Plan, **how: Any) -> Receipt:
     return receipt
 
 
-async def revoked(node: Node, roles: Roles, wanted: Wanted, **how: Any) -> Receipt:
+async def revoked(node: Where, roles: Roles, wanted: Wanted, **how: Any) -> Receipt:
     """Plan and execute."""
     return await executed(node, await planned(node, roles, wanted), **how)

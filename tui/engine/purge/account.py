@@ -72,7 +72,7 @@ class Receipt:
     planned: int
     counts: Counts
     reasons: tuple[tuple[str, int], ...]
-    """Why keys failed: a sentence, and how many; most first."""
+    """Why keys failed, or were not reached: a sentence, and how many; most first."""
     changed_keys: tuple[bytes, ...]
     """Some of them, as the next two."""
     failed_keys: tuple[bytes, ...]
@@ -97,7 +97,7 @@ class Book:
     skipped: int = 0
     without_undo: int = 0
     left: int = 0
-    """Of the skipped, those that were to be left."""
+    """Of the skipped, those that were to be left, or could not be reached."""
     reasons: Counter[str] = field(default_factory=Counter)
     changed_keys: list[bytes] = field(default_factory=list)
     failed_keys: list[bytes] = field(default_factory=list)
@@ -115,6 +115,12 @@ class Book:
         self.reasons[why] += 1
         note(self.failed_keys, key)
 
+    def stay(self, keys: int, why: str) -> None:
+        """Book keys that cannot be reached, and why."""
+        self.left += keys
+        self.skipped += keys
+        self.reasons[why] += keys
+
     def leave(self, key: bytes) -> None:
         """Book a key that is to be left."""
         self.left += 1
@@ -126,6 +132,22 @@ class Book:
         """The numbers as they stand."""
         numbers = (self.removed, self.changed, self.gone, self.failed, self.unknown, self.skipped, self.without_undo)
         return Counts(*numbers)
+
+    @classmethod
+    def of_all(cls, books: Iterable[Book]) -> Book:
+        """Add up the accounts of several servers."""
+        total = cls()
+        for book in books:
+            for name in ("removed", "changed", "gone", "failed", "unknown", "skipped", "without_undo", "left"):
+                setattr(total, name, getattr(total, name) + getattr(book, name))
+            total.reasons.update(book.reasons)
+            for mine, more in zip(total._named, book._named, strict=True):
+                mine.extend(more[: NAMED - len(mine)])
+        return total
+
+    @property
+    def _named(self) -> tuple[list[bytes], ...]:
+        return self.changed_keys, self.failed_keys, self.left_keys
 
 
 def note(names: list[bytes], key: bytes) -> None:

@@ -13,9 +13,9 @@ from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 from tui.engine.failure import Failure, Kind, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Place, Where, place_of
 from tui.engine.purge.account import Book, Progress, Receipt, Speed
-from tui.engine.purge.batches import Batch, Care
+from tui.engine.purge.batches import Batch, Care, of_one_slot
 from tui.engine.purge.frames import BatchAt, Header, Record
 from tui.engine.purge.journal import Journal
 from tui.engine.purge.keystore import Item
@@ -26,7 +26,7 @@ from tui.engine.purge.watching import watched
 
 
 async def finish(
-    node: Node, path: Path, *, share: float = 1.0, rate: float | None = None, stop: asyncio.Event | None = None
+    where: Where, path: Path, *, share: float = 1.0, rate: float | None = None, stop: asyncio.Event | None = None
 ) -> AsyncGenerator[Progress | Receipt, None]:
     """Remove what the journal has of unfinished batches and is unchanged: progress, then one receipt.
 
@@ -35,15 +35,16 @@ async def finish(
     Raises:
         ValueError: as `Pacer`.
     """
-    work = _Finish(node, path, Pacer(node, share, rate), stop or asyncio.Event())
-    async with aclosing(watched(work.run(), work.progress, node.clock)) as steps:
+    place = place_of(where)
+    work = _Finish(place, path, Pacer(place.nodes[0], share, rate), stop or asyncio.Event())
+    async with aclosing(watched(work.run(), work.progress, place.clock)) as steps:
         async for step in steps:
             yield step
 
 
 class _Finish:
-    def __init__(self, node: Node, path: Path, pacer: Pacer, stop: asyncio.Event) -> None:
-        self._node = node
+    def __init__(self, place: Place, path: Path, pacer: Pacer, stop: asyncio.Event) -> None:
+        self._place = place
         self._path = path
         self._pacer = pacer
         self._stop = stop
@@ -78,7 +79,7 @@ class _Finish:
         outline = journal.outline
         if outline.end is not None or outline.undone or outline.finished_undo:
             raise Unavailable(Failure(Kind.JOURNAL, "the purge of this journal was brought to its end already"))
-        there, here = outline.header.target, Target.of(self._node)
+        there, here = outline.header.target, Target.of(self._place)
         if not here.is_at(there):
             place = f"{there.label} db {there.db}"
             raise Unavailable(Failure(Kind.JOURNAL, f"the journal is of {place}: connect there to finish it"))
@@ -86,12 +87,16 @@ class _Finish:
         self._planned = sum(batch.held for batch in unsettled)
         care = Care(undo_secrets=True, undo_big=True)
         batches = self._batches(journal, unsettled)
-        removal = Removal(self._node, here.run_id, batches, journal, self._pacer, care, self._book, self._stop.is_set)
+        if self._place.is_cluster:
+            batches = of_one_slot(batches)
+        removal = Removal(self._place, here.run_id, batches, journal, self._pacer, care, self._book, self._stop.is_set)
         removal.keeps_missing = True
         self._removal = removal
         await removal.run()
         if self._stop.is_set():
             return
+        if self._book.left:
+            raise Unavailable(Failure(Kind.MOVING, "not all could be reached: finish it again later"))
         for batch in unsettled:
             records = journal.records(batch)
             journal.settle(batch.number, [at for at, record in enumerate(records) if record.key not in removal.missing])
@@ -106,7 +111,7 @@ class _Finish:
         book = self._book
         return Receipt(
             plan_id=header.id if header else "",
-            target=header.target if header else Target.of(self._node),
+            target=header.target if header else Target.of(self._place),
             prefix=header.prefix if header else b"",
             planned=self._planned,
             counts=book.counts,

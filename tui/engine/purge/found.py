@@ -76,6 +76,8 @@ class Found:
     protected: int
     denied: int
     """Keys this user may not look at; they are not in the plan."""
+    moving: int
+    """Keys that are on their way to another node of the cluster just now; neither are they."""
     big: tuple[BigKey, ...]
     """The biggest; `big_keys` counts them all."""
     big_keys: int
@@ -91,7 +93,7 @@ class Finding:
     """Counts what is found; bounded memory whatever it is."""
 
     def __init__(self, prefix: bytes, shaper: Shaper, rng: Random) -> None:
-        self.excluded = self.protected = self.denied = 0
+        self.excluded = self.protected = self.denied = self.moving = 0
         self.sized = True
         self._prefix = prefix
         self._families = Families(shaper)
@@ -163,6 +165,7 @@ class Finding:
             excluded=self.excluded,
             protected=self.protected,
             denied=self.denied,
+            moving=self.moving,
             big=tuple(self._big),
             big_keys=self._big_keys,
             secrets=self._secrets,

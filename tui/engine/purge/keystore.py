@@ -6,7 +6,8 @@ import io
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from struct import Struct
 from typing import IO, NamedTuple
 
@@ -120,6 +121,28 @@ class PlannedKeys:
         """Free what it takes; it is empty afterwards."""
         self._file.close()
         self._file, self._count, self._bytes, self._runs = io.BytesIO(), 0, 0, array("Q")
+
+
+class Planned:
+    """All keys of a plan: a list for each server that held them."""
+
+    def __init__(self, parts: Sequence[PlannedKeys]) -> None:
+        self.parts = tuple(parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return chain.from_iterable(self.parts)
+
+    def items(self) -> Iterator[Item]:
+        """Go through all items, server by server."""
+        return chain.from_iterable(part.items() for part in self.parts)
+
+    def close(self) -> None:
+        """Free what they take; they are empty afterwards."""
+        for part in self.parts:
+            part.close()
 
 
 def _unpacked(data: bytes) -> Iterator[Item]:

@@ -20,6 +20,7 @@ from tui.engine.info import Identity
 from tui.engine.purge.expiry import GONE, Expiries, milliseconds
 from tui.engine.purge.keystore import BIG, LOOSE, SECRET, Item
 from tui.engine.purge.packing import each, has_errors, joined, tails_of
+from tui.engine.purge.refusals import is_moving, is_of_one_key
 from tui.engine.purge.request import Request
 
 HEAVY = 64 << 10
@@ -58,6 +59,7 @@ class Looked:
     now: int = 0
     """The server's clock, in milliseconds."""
     denied: int = 0
+    moving: int = 0
     dumped: int = 0
     """Bytes of the payloads of keys that a journal would have."""
     rdb_version: int | None = None
@@ -115,11 +117,17 @@ class Look:
         if any(map(has_errors, (kinds, expiries, sizes))):
             check(kinds, "+type")
             check(expiries, "+pexpiretime")
+            self._count(rows, looked)
             rows = [row for row in rows if not has_errors(row)]
-            looked.denied = count - len(rows)
         if b"none" not in kinds and GONE not in expiries and None not in sizes:
             return rows
         return [row for row in rows if row[1] != b"none" and row[2] != GONE and row[3] is not None]
+
+    def _count(self, rows: Sequence[Row], looked: Looked) -> None:
+        """Count keys that could not be looked at, and why."""
+        refused = [row for row in rows if has_errors(row)]
+        looked.moving += sum(any(map(is_moving, row)) for row in refused)
+        looked.denied += sum(not any(map(is_moving, row)) for row in refused)
 
     def _sizes(self, replies: Sequence[Reply], count: int) -> Sequence[Reply]:
         if not has_errors(replies):
@@ -161,7 +169,7 @@ class Look:
             payloads = await ask(each((b"DUMP",), tails_of(chunk)))
             if has_errors(payloads):
                 check(payloads, "+dump")
-                looked.denied += sum(isinstance(payload, ReplyError) for payload in payloads)
+                self._count([(key, payload, 0, 0) for key, payload in zip(chunk, payloads, strict=True)], looked)
             self._take(chunk, payloads, prints, looked)
         return prints
 
@@ -225,7 +233,7 @@ def check(replies: Sequence[Reply], rule: str) -> None:
 
 def is_refusal(reply: Reply) -> bool:
     """Whether this user may not send the command at all; a refusal for one key is another matter."""
-    return isinstance(reply, ReplyError) and (reply.code != "NOPERM" or " key" not in str(reply))
+    return isinstance(reply, ReplyError) and not is_of_one_key(reply) and not is_moving(reply)
 
 
 def restorable_elsewhere(version: int) -> str:

@@ -14,8 +14,9 @@ FIRST_REST, LAST_REST = 0.1, 1.0
 REST_MOST = 2.0
 """Seconds between two batches at most for the share's sake, as in the survey."""
 
-_PASSING = frozenset({Kind.REFUSED, Kind.TIMEOUT, Kind.LOST, Kind.FULL, Kind.LOADING, Kind.UNKNOWN_HOST})
-"""Failures that may be over in a moment."""
+_AWAY = {Kind.REFUSED, Kind.TIMEOUT, Kind.LOST, Kind.FULL, Kind.UNKNOWN_HOST}
+PASSING = frozenset(_AWAY | {Kind.LOADING, Kind.MOVING, Kind.PROTOCOL})
+"""Failures that may be over in a moment; what is garbled was, most likely, on the way."""
 
 
 class Pacer:
@@ -63,11 +64,13 @@ class Pacer:
 class Patience:
     """Decides how long a server that is away is waited for."""
 
-    def __init__(self, node: Node, told_to_stop: Callable[[], bool] = lambda: False, seconds: float = PATIENCE) -> None:
-        """Wait at most so many seconds, and no longer than until it is told to stop."""
+    def __init__(
+        self, node: Node, told_to_stop: Callable[[], bool] = lambda: False, seconds: float | None = None
+    ) -> None:
+        """Wait at most so many seconds (`PATIENCE`), and no longer than until it is told to stop."""
         self._node = node
         self._told_to_stop = told_to_stop
-        self._seconds = seconds
+        self._seconds = PATIENCE if seconds is None else seconds
         self._since: float | None = None
         self._rest = FIRST_REST
         self.waiting: Failure | None = None
@@ -77,6 +80,10 @@ class Patience:
         """Take note that the server is there."""
         self._since, self._rest, self.waiting = None, FIRST_REST, None
 
+    def is_over(self, since: float) -> bool:
+        """Whether what has lasted since then, in seconds of the clock, was waited for long enough."""
+        return self._node.clock.now() - since > self._seconds
+
     async def bear(self, failure: Failure) -> None:
         """Wait a little.
 
@@ -85,8 +92,10 @@ class Patience:
         """
         clock = self._node.clock
         self._since = clock.now() if self._since is None else self._since
-        if self._told_to_stop() or failure.kind not in _PASSING or clock.now() - self._since > self._seconds:
+        if self._told_to_stop() or failure.kind not in PASSING or self.is_over(self._since):
             raise Unavailable(failure)
         self.waiting = failure
         await clock.sleep(self._rest)
         self._rest = min(LAST_REST, 2 * self._rest)
+        if self._told_to_stop():
+            raise Unavailable(failure)

@@ -5,10 +5,9 @@ Joining a fixed head with each key costs a fraction of a microsecond; packing ea
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
-from tui.engine.commands import NOTHING, Exchange, Reply, Tally, allow, name_of
+from tui.engine.commands import NOTHING, Exchange, Reply, Run, Tally, allow, name_of, of_runs
 from tui.engine.failure import ReplyError
 
 _ABSENT: dict[str, Reply] = {"dump": None, "pexpiretime": -2, "pttl": -2, "type": b"none"}
@@ -37,14 +36,13 @@ def each(words: Sequence[bytes], tails: Sequence[bytes]) -> Exchange:
         refused = sum(isinstance(reply, ReplyError) for reply in replies) if has_errors(replies) else 0
         return count - gone - refused, gone
 
-    return Exchange(head + head.join(tails) if tails else b"", Counter({name: count}), count, tally)
+    if not tails:
+        return of_runs([], tally)
+    return of_runs([Run(name, count, [*words, _key(tails[0])], head + head.join(tails))], tally)
 
 
 def joined(*parts: Exchange) -> Exchange:
     """Put several exchanges into one; their replies come one after the other."""
-    calls: Counter[str] = Counter()
-    for part in parts:
-        calls.update(part.calls)
 
     def tally(replies: Sequence[Reply]) -> Tally:
         hits = misses = at = 0
@@ -53,7 +51,11 @@ def joined(*parts: Exchange) -> Exchange:
             hits, misses, at = hits + more[0], misses + more[1], at + part.expected
         return hits, misses
 
-    return Exchange(b"".join(part.payload for part in parts), calls, sum(part.expected for part in parts), tally)
+    return of_runs([run for part in parts for run in part.runs], tally)
+
+
+def _key(tail: bytes) -> bytes:
+    return tail.partition(b"\r\n")[2][:-2]
 
 
 def has_errors(replies: Sequence[Reply]) -> bool:

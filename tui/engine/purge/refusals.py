@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from tui.engine.commands import Reply
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
 
-_PASSING = frozenset({"BUSY", "LOADING", "MASTERDOWN", "TRYAGAIN"})
-_ENDING = frozenset(
-    {"ASK", "CLUSTERDOWN", "EXECABORT", "MISCONF", "MOVED", "NOAUTH", "NOPERM", "NOREPLICAS", "OOM", "READONLY"}
-)
+_PASSING = frozenset({"BUSY", "LOADING", "MASTERDOWN"})
+_MOVING = frozenset({"ASK", "CLUSTERDOWN", "MOVED", "TRYAGAIN"})
+"""Codes of a node that does not serve a key now."""
+_ENDING = frozenset({"EXECABORT", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "OOM", "READONLY"})
 """Codes that the next key would be answered with as well."""
 NO_PERMISSION = "no permission for this key"
 
@@ -20,6 +20,11 @@ def is_of_one_key(error: ReplyError) -> bool:
     return error.code == "NOPERM" and " key" in str(error)
 
 
+def is_moving(reply: Reply) -> bool:
+    """Whether a node says that the key is with another one, or on its way there."""
+    return isinstance(reply, ReplyError) and reply.code in _MOVING
+
+
 def stop_for_all(replies: Iterable[Reply], rule: str) -> None:
     """Raise when any reply would be the same for every other key.
 
@@ -27,7 +32,7 @@ def stop_for_all(replies: Iterable[Reply], rule: str) -> None:
         Unavailable: the server, or this user's permissions, do not allow to go on.
     """
     for reply in replies:
-        if type(reply) is ReplyError and not is_of_one_key(reply) and reply.code in _PASSING | _ENDING:
+        if type(reply) is ReplyError and not is_of_one_key(reply) and reply.code in _PASSING | _MOVING | _ENDING:
             raise Unavailable(named(reply, rule))
 
 

@@ -1,4 +1,4 @@
-"""The protocol by which keys go, batch by batch, on a connection that sends nothing twice.
+"""The protocol by which keys go, batch by batch, on connections that send nothing twice.
 
 1. WATCH the batch; read what each key holds, and when it expires.
 2. What is not as it was in the preview is left.
@@ -14,24 +14,22 @@ back, see `_resolve`. Until that is settled the journal has the batch without a 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from tui.engine.commands import Exchange, Reply, exchange
+from tui.engine.commands import Reply, exchange
 from tui.engine.failure import ReplyError, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Place
 from tui.engine.purge.account import Book
 from tui.engine.purge.batches import Batch, Care, Limbo
-from tui.engine.purge.current import Current, Picture
+from tui.engine.purge.current import Picture
 from tui.engine.purge.expiry import milliseconds
 from tui.engine.purge.journal import Journal
 from tui.engine.purge.keystore import BIG, LOOSE, SECRET, Item
-from tui.engine.purge.pacing import Pacer, Patience
+from tui.engine.purge.lane import Lane
+from tui.engine.purge.pacing import Pacer
 from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
-from tui.engine.writer import PATIENCE, Writer, writer
+from tui.engine.writer import Writer
 
-SLOW_LINE = 4 << 20
-"""Bytes per second that a value must at least come at; its reader is patient for as long."""
 TRIES = 3
 """Times that a single key which changes under one's eyes is tried."""
 RESTORE_MOST = 500 << 20
@@ -39,12 +37,12 @@ RESTORE_MOST = 500 << 20
 TOO_LONG = "longer than any server takes back: undo could not restore it"
 
 
-class Removal:
+class Removal(Lane):
     """Removes batches of keys; keeps the account in `book`."""
 
     def __init__(
         self,
-        node: Node,
+        place: Place,
         run_id: str,
         batches: Iterator[Batch],
         journal: Journal | None,
@@ -53,65 +51,34 @@ class Removal:
         book: Book,
         told_to_stop: Callable[[], bool],
     ) -> None:
-        """Remove on the server process `run_id` only. Several may share batches, journal and book."""
-        self.patience = Patience(node, told_to_stop)
+        """Remove as `Lane` says. Several may share batches, journal and book."""
+        super().__init__(place, run_id, batches, pacer, told_to_stop)
         self.missing: set[bytes] = set()
         """Doubtful keys that were found missing: an attempt before has removed them. Kept when `keeps_missing`."""
         self.keeps_missing = False
-        self._node = node
-        self._run_id = run_id
-        self._batches = batches
-        self._again: deque[Batch] = deque()
         self._journal = journal
-        self._pacer = pacer
         self._care = care
         self._book = book
-        self._told_to_stop = told_to_stop
-        self._current = Current(node.identity, self._ask)
         self._limbo: Limbo | None = None
-        self._pen: Writer | None = None
-        self._busy = 0.0
-        self._size = 0
-        """Bytes of the batch under way."""
 
-    async def run(self) -> None:
-        """Remove all batches, or until told to stop.
+    @property
+    def _in_doubt(self) -> Batch | None:
+        return None if self._limbo is None else self._limbo.batch
 
-        Raises:
-            Unavailable: it cannot go on; the account is complete all the same.
-        """
-        try:
-            while True:
-                try:
-                    async with writer(self._node, run_id=self._run_id) as self._pen:
-                        await self._work()
-                except Unavailable as error:
-                    await self.patience.bear(error.failure)
-                else:
-                    return
-        finally:
-            if self._limbo is not None:
-                self._book.unknown += len(self._limbo.batch.items)
+    def _give_up(self, batch: Batch) -> None:
+        self._book.unknown += len(batch.items)
 
-    async def _work(self) -> None:
+    def _stay(self, batch: Batch, why: str) -> None:
+        self._book.stay(len(batch.items), why)
+
+    async def _prove(self, pen: Writer) -> None:
+        """Make sure that MULTI is not refused: what follows it would run at once."""
         if self._care.checked:
-            # A refused MULTI must be found out before something follows it that would run at once.
+            self._pen = pen
             stop_for_all(await self._ask(self._packed([b"MULTI"], [b"EXEC"])), "+multi and +exec")
-        await self._resolve()
-        while (batch := self._next()) is not None:
-            self._busy, self._size = 0.0, sum(item.size for item in batch.items)
-            await self._remove(batch)
-            self.patience.answered()
-            await self._pacer.rest(len(batch.items), self._busy)
 
-    def _next(self) -> Batch | None:
-        if self._told_to_stop():
-            return None
-        return self._again.popleft() if self._again else next(self._batches, None)
-
-    async def _remove(self, batch: Batch) -> None:
+    async def _do(self, batch: Batch) -> None:
         """Take one batch through all steps. Cut short, it is put back as it was, or stays in limbo."""
-        self._again.appendleft(batch)
         if self._care.checked:
             going = await self._read(batch)
         else:
@@ -119,7 +86,7 @@ class Removal:
             going = [(item, None) for item in batch.items]
         if not going:
             return
-        rest = Batch([item for item, _ in going], batch.tries, batch.doubtful)
+        rest = Batch([item for item, _ in going], batch.tries, batch.doubtful, batch.since)
         self._again.appendleft(rest)
         records = [(item.key, payload, item.expiry) for item, payload in going if payload is not None]
         number = None
@@ -139,7 +106,7 @@ class Removal:
     async def _read(self, batch: Batch) -> list[tuple[Item, bytes | None]]:
         """Watch and read; return what goes, with the payload where the journal needs it."""
         watch = self._packed([b"UNWATCH"], [b"WATCH", *(item.key for item in batch.items)])
-        replies, now = await self._current.of(batch.items, watch)
+        replies, now = await self._current().of(batch.items, watch)
         refused = first_error(replies)
         if refused is not None:
             self._again.popleft()
@@ -230,7 +197,7 @@ class Removal:
         if len(batch.items) > 1:
             self._again.extendleft(reversed(batch.halves()))
         elif batch.tries + 1 < TRIES:
-            self._again.appendleft(Batch(batch.items, batch.tries + 1, batch.doubtful))
+            self._again.appendleft(Batch(batch.items, batch.tries + 1, batch.doubtful, batch.since))
         else:
             self._book.change(item.key for item in batch.items)
 
@@ -279,25 +246,8 @@ class Removal:
         """Return what is there, and the server's time in milliseconds."""
         (time,) = await self._ask(exchange([b"TIME"]))
         if self._care.checked:
-            _, now = await self._current.of(batch.items)
+            _, now = await self._current().of(batch.items)
         else:
-            now = await self._current.exists(batch.items)
+            now = await self._current().exists(batch.items)
         stop_for_all(now.refusals, "+dump and +type")
         return now, milliseconds(time)
-
-    # -- asking -------------------------------------------------------------------------------------------------
-
-    def _packed(self, *commands: Sequence[bytes | int]) -> Exchange:
-        return exchange(*commands, permit=self._node.permit)
-
-    async def _ask(self, question: Exchange) -> list[Reply]:
-        """Ask on the connection of one's own, and count how long the server took."""
-        assert self._pen is not None
-        clock, patience = self._node.clock, PATIENCE + self._size / SLOW_LINE
-        started = clock.now()
-        try:
-            replies = await self._pen.send(question, patience=patience)
-        finally:
-            self._busy += max(0.0, clock.now() - started - self._node.round_trip)
-        await asyncio.sleep(0)  # whoever waits for the server asks first: it works while we do
-        return replies

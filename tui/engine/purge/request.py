@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tui.engine.address import Address, shown
-from tui.engine.node import Node
+from tui.engine.info import Identity
+from tui.engine.place import Where, place_of
 
 
 class Big(StrEnum):
@@ -68,22 +69,31 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The server process and the database that a plan or a journal is about."""
+    """The server process and the database that a plan or a journal is about; of a cluster, all of them."""
 
     host: str
     port: int
     socket_path: str | None
     db: int
     run_id: str
-    """Empty when this user may not ask who answers."""
+    """Empty when this user may not ask who answers, and of a cluster."""
     role: str
     product: str
     version: str
+    members: tuple[Target, ...] = ()
+    """Of a cluster: the nodes that hold its keys; host and port are then those by which it was found."""
 
     @classmethod
-    def of(cls, node: Node) -> Target:
-        """Name what a node is connected to now."""
-        address, who = node.address, node.identity
+    def of(cls, where: Where) -> Target:
+        """Name what is connected to now."""
+        place = place_of(where)
+        members = tuple(cls._of(node.address, node.identity) for node in place.nodes)
+        if not place.is_cluster:
+            return members[0]
+        return replace(cls._of(place.address, place.nodes[0].identity), run_id="", role="primary", members=members)
+
+    @classmethod
+    def _of(cls, address: Address, who: Identity | None) -> Target:
         known = (who.run_id, who.role, who.product, who.version) if who else ("", "primary", "Redis", "?")
         return cls(address.host, address.port, address.socket_path, address.db, *known)
 
@@ -97,11 +107,32 @@ class Target:
         """Product and version; safe text."""
         return shown(f"{self.product} {self.version}")
 
+    @property
+    def _all(self) -> tuple[Target, ...]:
+        return self.members or (self,)
+
     def is_at(self, other: Target) -> bool:
-        """Whether both are the same database of the same place, or of the same process by another name."""
+        """Whether both are the same database of the same place, or of the same process by another name.
+
+        Clusters are the same when they have a node in common: whoever leads a slot may have changed.
+        """
+        if bool(self.members) != bool(other.members):
+            return False
+        return any(mine._is_at(theirs) for mine in self._all for theirs in other._all)
+
+    def _is_at(self, other: Target) -> bool:
         place = (self.host, self.port, self.socket_path) == (other.host, other.port, other.socket_path)
         return self.db == other.db and (place or bool(self.run_id and self.run_id == other.run_id))
 
     def is_still(self, other: Target) -> bool:
-        """Whether the same process still answers there, in the same role."""
-        return self.is_at(other) and (self.run_id, self.role) == (other.run_id, other.role)
+        """Whether the same processes still answer there, in the same roles."""
+        return self.is_at(other) and self._processes == other._processes
+
+    @property
+    def run_ids(self) -> frozenset[str]:
+        """The processes it is about."""
+        return frozenset(one.run_id for one in self._all)
+
+    @property
+    def _processes(self) -> frozenset[tuple[str, str]]:
+        return frozenset((one.run_id, one.role) for one in self._all)

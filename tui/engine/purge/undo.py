@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.engine.failure import Failure, Kind, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Place, Where, place_of
 from tui.engine.purge.account import Speed
 from tui.engine.purge.journal import Journal
 from tui.engine.purge.pacing import Pacer
@@ -50,7 +50,7 @@ class UndoReceipt:
 
 
 async def undo(
-    node: Node,
+    where: Where,
     path: Path,
     *,
     elsewhere: bool = False,
@@ -65,15 +65,16 @@ async def undo(
     Raises:
         ValueError: as `Pacer`.
     """
-    work = _Undo(node, path, Pacer(node, share, rate), stop or asyncio.Event(), elsewhere=elsewhere)
-    async with aclosing(watched(work.run(), work.progress, node.clock)) as steps:
+    place = place_of(where)
+    work = _Undo(place, path, Pacer(place.nodes[0], share, rate), stop or asyncio.Event(), elsewhere=elsewhere)
+    async with aclosing(watched(work.run(), work.progress, place.clock)) as steps:
         async for step in steps:
             yield step
 
 
 class _Undo:
-    def __init__(self, node: Node, path: Path, pacer: Pacer, stop: asyncio.Event, *, elsewhere: bool) -> None:
-        self._node = node
+    def __init__(self, place: Place, path: Path, pacer: Pacer, stop: asyncio.Event, *, elsewhere: bool) -> None:
+        self._place = place
         self._path = path
         self._pacer = pacer
         self._stop = stop
@@ -104,18 +105,18 @@ class _Undo:
                 journal = await asyncio.to_thread(Journal.reopen, self._path)
                 stack.callback(journal.close)
                 self._check(journal)
-                self._restoration = Restoration(self._node, journal, self._pacer, self._stop)
+                self._restoration = Restoration(self._place, journal, self._pacer, self._stop)
                 await self._restoration.run()
             except Unavailable as error:
                 failure = error.failure
         return self._receipt(failure)
 
     def _check(self, journal: Journal) -> None:
-        there, here = journal.outline.header.target, Target.of(self._node)
+        there, here = journal.outline.header.target, Target.of(self._place)
         if not here.is_at(there) and not self._elsewhere:
             place = f"{there.label} db {there.db}"
             raise Unavailable(Failure(Kind.JOURNAL, f"the journal is of {place}: connect there to undo it"))
-        self._restarted = here.run_id != there.run_id
+        self._restarted = here.run_ids != there.run_ids
 
     def _receipt(self, failure: Failure | None) -> UndoReceipt:
         counts, done = self._counts, self._restoration

@@ -32,3 +32,14 @@ async def watched(work: Coroutine[Any, Any, R], look: Callable[[], P], clock: Cl
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """Do several things at the same time; when one of them fails the others are given up."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -15,33 +15,34 @@ any key with its new expiry that it did.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from random import Random
 
-from tui.engine.commands import Exchange, Reply, exchange
+from tui.engine.commands import Reply
 from tui.engine.failure import ReplyError, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Place
 from tui.engine.purge.batches import Batch
-from tui.engine.purge.current import Current, Picture
+from tui.engine.purge.current import Picture
 from tui.engine.purge.expiry import milliseconds
 from tui.engine.purge.journal import Journal
 from tui.engine.purge.keystore import SECRET, Item
-from tui.engine.purge.pacing import Pacer, Patience
+from tui.engine.purge.lane import Lane
+from tui.engine.purge.pacing import Pacer
 from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
 from tui.engine.retime.account import Book
-from tui.engine.retime.wish import Wish
-from tui.engine.writer import PATIENCE, Writer, writer
+from tui.engine.retime.records import recorded
+from tui.engine.writer import Writer
 
-SLOW_LINE = 4 << 20
-"""Bytes per second that values must at least come at; their reader is patient for as long."""
 TRIES = 3
 """Times that a single key which changes under one's eyes is tried."""
 RULES = "+multi, +exec, +pexpireat and +persist"
 
+OVER = "the time it was to get is over by now: left as it was"
+
 Change = tuple[Item, int]
 """A key as it was planned, and when it is to expire."""
+Wanted = Callable[[Item, int], int | None]
+"""Says when a key is to expire, given the server's time (milliseconds since 1970); None when that is over."""
 
 
 @dataclass(slots=True)
@@ -55,87 +56,56 @@ class _Sent:
     recorded: Sequence[Item]
 
 
-class Changing:
+class Changing(Lane):
     """Changes the TTLs of batches of keys; keeps the account in `book`."""
 
     def __init__(
         self,
-        node: Node,
+        place: Place,
         run_id: str,
         batches: Iterator[Batch],
-        wish: Wish,
+        wanted: Wanted,
         journal: Journal,
         pacer: Pacer,
         book: Book,
         told_to_stop: Callable[[], bool],
-        chance: Random,
     ) -> None:
-        """Change on the server process `run_id` only."""
-        self.patience = Patience(node)
-        self._node = node
-        self._run_id = run_id
-        self._batches = batches
-        self._again: deque[Batch] = deque()
-        self._wish = wish
+        """Change as `Lane` says. Several may share journal and book."""
+        super().__init__(place, run_id, batches, pacer, told_to_stop)
+        self.done_before: set[bytes] = set()
+        """Keys of doubtful batches that had their new expiry already."""
+        self._wanted = wanted
         self._journal = journal
-        self._pacer = pacer
         self._book = book
-        self._told_to_stop = told_to_stop
-        self._chance = chance
-        self._current = Current(node.identity, self._ask)
         self._sent: _Sent | None = None
-        self._pen: Writer | None = None
-        self._busy = 0.0
-        self._size = 0
-        """Bytes of the batch under way."""
 
-    async def run(self) -> None:
-        """Change all batches, or until told to stop.
+    @property
+    def _in_doubt(self) -> Batch | None:
+        return None if self._sent is None else self._sent.batch
 
-        Raises:
-            Unavailable: it cannot go on; the account is complete all the same.
-        """
-        try:
-            while True:
-                try:
-                    async with writer(self._node, run_id=self._run_id) as self._pen:
-                        await self._work()
-                except Unavailable as error:
-                    await self.patience.bear(error.failure)
-                else:
-                    return
-        finally:
-            if self._sent is not None:
-                self._book.unknown += len(self._sent.changes)
+    def _give_up(self, batch: Batch) -> None:
+        self._book.unknown += len(batch.items)
 
-    async def _work(self) -> None:
-        # A refused MULTI must be found out before something follows it that would run at once.
+    def _stay(self, batch: Batch, why: str) -> None:
+        self._book.stay(len(batch.items), why)
+
+    async def _prove(self, pen: Writer) -> None:
+        """Make sure that MULTI is not refused: what follows it would run at once."""
+        self._pen = pen
         stop_for_all(await self._ask(self._packed([b"MULTI"], [b"EXEC"])), RULES)
-        await self._resolve()
-        while (batch := self._next()) is not None:
-            self._busy, self._size = 0.0, sum(item.size for item in batch.items)
-            await self._change(batch)
-            self.patience.answered()
-            await self._pacer.rest(len(batch.items), self._busy)
 
-    def _next(self) -> Batch | None:
-        if self._told_to_stop():
-            return None
-        return self._again.popleft() if self._again else next(self._batches, None)
-
-    async def _change(self, batch: Batch) -> None:
+    async def _do(self, batch: Batch) -> None:
         """Take one batch through all steps. Cut short, it is put back as it was, or stays sent."""
-        self._again.appendleft(batch)
         changes = await self._read(batch)
         if changes:
-            batch = Batch([item for item, _ in changes], batch.tries)
+            batch = Batch([item for item, _ in changes], batch.tries, batch.doubtful, batch.since)
             self._again[0] = batch
-            recorded = [change for change in changes if not change[0].flags & SECRET]
-            records = [(item.key, new.to_bytes(8, "little", signed=True), item.expiry) for item, new in recorded]
+            open_names = [change for change in changes if not change[0].flags & SECRET]
+            records = [recorded(item, new) for item, new in open_names]
             number = await asyncio.to_thread(self._journal.append, records) if records else None
             question = self._packed([b"MULTI"], *(_command(*change) for change in changes), [b"EXEC"])
             self._again.popleft()
-            self._sent = _Sent(batch, changes, number, [item for item, _ in recorded])
+            self._sent = _Sent(batch, changes, number, [item for item, _ in open_names])
             replies = await self._ask(question)
             sent, self._sent = self._sent, None
             self._conclude(sent, replies)
@@ -145,7 +115,7 @@ class Changing:
     async def _read(self, batch: Batch) -> list[Change]:
         """Watch and read; return what is to change. The batch is the first in line, and goes on or leaves it."""
         watch = self._packed([b"UNWATCH"], [b"WATCH", *(item.key for item in batch.items)], [b"TIME"])
-        replies, now = await self._current.of(batch.items, watch)
+        replies, now = await self._current().of(batch.items, watch)
         refused = first_error(replies)
         if refused is not None:
             self._again.popleft()
@@ -161,8 +131,15 @@ class Changing:
         """Book what does not change; return what does."""
         changes: list[Change] = []
         for item, about in zip(batch.items, now, strict=True):
-            if about.is_as(item):
-                changes.append((item, self._wish.expiry(item.expiry, clock, self._chance)))
+            new = self._wanted(item, clock)
+            if batch.doubtful and about.mark == item.print and about.expiry == new:
+                self.done_before.add(item.key)
+                self._book.done += 1
+            elif about.is_as(item):
+                if new is None:
+                    self._book.fail(item.key, OVER)
+                else:
+                    changes.append((item, new))
             elif about.refused is not None:
                 self._book.fail(item.key, why(about.refused))
             elif about.is_missing:
@@ -213,7 +190,7 @@ class Changing:
         if len(batch.items) > 1:
             self._again.extendleft(reversed(batch.halves()))
         elif batch.tries + 1 < TRIES:
-            self._again.appendleft(Batch(batch.items, batch.tries + 1))
+            self._again.appendleft(Batch(batch.items, batch.tries + 1, batch.doubtful, batch.since))
         else:
             self._book.change(batch.items[0].key)
 
@@ -228,7 +205,7 @@ class Changing:
         sent = self._sent
         if sent is None:
             return
-        _, now = await self._current.of(sent.batch.items)
+        _, now = await self._current().of(sent.batch.items)
         stop_for_all(now.refusals, "+dump and +pexpiretime")
         found = [(item, new, about) for (item, new), about in zip(sent.changes, now, strict=True) if new != item.expiry]
         untouched = any(about.is_as(item) for item, _, about in found)
@@ -238,21 +215,6 @@ class Changing:
         else:
             self._settle(sent, left=range(len(sent.recorded)))
             self._again.appendleft(sent.batch)
-
-    # -- asking -------------------------------------------------------------------------------------------------
-
-    def _packed(self, *commands: Sequence[bytes | int]) -> Exchange:
-        return exchange(*commands, permit=self._node.permit)
-
-    async def _ask(self, question: Exchange) -> list[Reply]:
-        """Ask on the connection of one's own, and count how long the server took."""
-        assert self._pen is not None
-        clock, patience = self._node.clock, PATIENCE + self._size / SLOW_LINE
-        started = clock.now()
-        try:
-            return await self._pen.send(question, patience=patience)
-        finally:
-            self._busy += max(0.0, clock.now() - started - self._node.round_trip)
 
 
 def _command(item: Item, new: int) -> Sequence[bytes | int]:

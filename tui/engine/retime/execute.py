@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from tui import __version__
 from tui.engine.failure import Failure, Kind, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Place, Where, place_of
 from tui.engine.purge.account import Speed
-from tui.engine.purge.batches import BATCH, BATCH_BYTES, cut
+from tui.engine.purge.batches import BATCH, BATCH_BYTES, Batch, by_slot, cut
 from tui.engine.purge.frames import FORMAT, Header
 from tui.engine.purge.journal import Journal
-from tui.engine.purge.pacing import Pacer
+from tui.engine.purge.keystore import PlannedKeys
+from tui.engine.purge.pacing import PASSING, Pacer
 from tui.engine.purge.plan import Plan
 from tui.engine.purge.request import Target
 from tui.engine.purge.watching import watched
@@ -28,7 +30,7 @@ SUFFIX = "ttl"
 
 
 async def execute(
-    node: Node,
+    where: Where,
     plan: Plan,
     wish: Wish,
     said: str,
@@ -41,7 +43,7 @@ async def execute(
     """Change the TTLs of exactly the keys of the plan: progress, then one receipt.
 
     Args:
-        node: where the plan was made.
+        where: where the plan was made.
         plan: of `wish.request_of`.
         wish: what to do.
         said: the same in a few words, for the journal and the receipt.
@@ -54,29 +56,45 @@ async def execute(
     Raises:
         ValueError: as `Pacer`.
     """
-    execution = _Execution(node, plan, wish, said, Pacer(node, share, None), stop or asyncio.Event())
-    steps = watched(execution.run(folder, chance or Random()), execution.progress, node.clock)
+    place = place_of(where)
+    execution = _Execution(place, plan, wish, said, Pacer(place.nodes[0], share, None), stop or asyncio.Event())
+    steps = watched(execution.run(folder, chance or Random()), execution.progress, place.clock)
     async with aclosing(steps):
         async for step in steps:
             yield step
 
 
+@dataclass(slots=True)
+class _Part:
+    """The keys of one server, and what comes of them."""
+
+    label: str
+    """The server's; safe text."""
+    keys: PlannedKeys
+    book: Book = field(default_factory=Book)
+    lane: Changing | None = None
+    failure: Failure | None = None
+    """Why its keys were left."""
+
+
 class _Execution:
-    def __init__(self, node: Node, plan: Plan, wish: Wish, said: str, pacer: Pacer, stop: asyncio.Event) -> None:
-        self._node = node
+    def __init__(self, place: Place, plan: Plan, wish: Wish, said: str, pacer: Pacer, stop: asyncio.Event) -> None:
+        self._place = place
         self._plan = plan
         self._wish = wish
         self._said = said
         self._pacer = pacer
         self._stop = stop
-        self._changing: Changing | None = None
-        self._book = Book()
+        members = plan.target.members or (plan.target,)
+        self._parts = [_Part(one.label, keys) for one, keys in zip(members, plan.keys.parts, strict=True)]
+        self._halted = False
         self._speed = Speed()
 
     def progress(self) -> Progress:
         """Return how far it has come."""
-        counts = self._book.counts
-        waiting = self._changing.patience.waiting if self._changing else None
+        counts = Book.of_all(part.book for part in self._parts).counts
+        lanes = [part.lane for part in self._parts if part.lane is not None]
+        waiting = next((lane.patience.waiting for lane in lanes if lane.patience.waiting), None)
         return Progress(counts, len(self._plan.keys), self._speed.at(self._pacer.seconds, counts.decided), waiting)
 
     async def run(self, folder: Path, chance: Random) -> Receipt:
@@ -91,11 +109,12 @@ class _Execution:
                 await self._change(journal, chance)
             except Unavailable as error:
                 failure = error.failure
-            path, failure = self._close(journal, failure)
-        return self._receipt(path, failure)
+            book = self._account()
+            path, failure = self._close(journal, book, failure)
+        return self._receipt(path, book, failure)
 
     def _still_there(self) -> None:
-        if not Target.of(self._node).is_still(self._plan.target):
+        if not Target.of(self._place).is_still(self._plan.target):
             sentence = "the plan was made on another server process, or before its role changed: plan again"
             raise Unavailable(Failure(Kind.CHANGED, sentence))
 
@@ -105,7 +124,7 @@ class _Execution:
             format=FORMAT,
             tool=f"redtop {__version__}",
             id=plan.id,
-            made_at=self._node.clock.wall(),
+            made_at=self._place.clock.wall(),
             target=plan.target,
             prefix=self._wish.pattern.encode(),
             exact=True,
@@ -117,24 +136,57 @@ class _Execution:
         )
 
     async def _change(self, journal: Journal, chance: Random) -> None:
-        batches = cut(self._plan.keys.items(), BATCH, BATCH_BYTES)
-        self._changing = Changing(
-            self._node,
+        """Change the keys of all servers at the same time.
+
+        Raises:
+            Unavailable: at least one of them could not go on.
+        """
+        runs = [self._run(part, journal, chance) for part in self._parts]
+        errors = [error for error in await asyncio.gather(*runs, return_exceptions=True) if error is not None]
+        for error in sorted(errors, key=lambda error: isinstance(error, Unavailable)):
+            raise error
+
+    async def _run(self, part: _Part, journal: Journal, chance: Random) -> None:
+        part.lane = Changing(
+            self._place,
             self._plan.target.run_id,
-            batches,
-            self._wish,
+            self._batches(part),
+            lambda item, now: self._wish.expiry(item.expiry, now, chance),
             journal,
             self._pacer,
-            self._book,
-            self._stop.is_set,
-            chance,
+            part.book,
+            lambda: self._halted or self._stop.is_set(),
         )
-        await self._changing.run()
+        try:
+            await part.lane.run()
+        except Unavailable as error:
+            part.failure = error.failure
+            # The others end after the batch under way, unless it is only one node of several that is away.
+            self._halted |= error.failure.kind not in PASSING
+            raise
+        except BaseException:
+            self._halted = True
+            raise
 
-    def _close(self, journal: Journal | None, failure: Failure | None) -> tuple[Path | None, Failure | None]:
+    def _batches(self, part: _Part) -> Iterator[Batch]:
+        items = part.keys.items()
+        for group in by_slot(items, BATCH) if self._place.is_cluster else (items,):
+            yield from cut(group, BATCH, BATCH_BYTES)
+
+    def _account(self) -> Book:
+        """Add up what came of all keys; those without a word were not reached."""
+        for part in self._parts:
+            book = part.book
+            skipped = len(part.keys) - book.counts.decided - book.unknown
+            if part.failure is not None and skipped > book.left and self._place.is_cluster:
+                book.stay(skipped - book.left, f"left on {part.label}: {part.failure.sentence}")
+            book.skipped = skipped
+        return Book.of_all(part.book for part in self._parts)
+
+    def _close(
+        self, journal: Journal | None, book: Book, failure: Failure | None
+    ) -> tuple[Path | None, Failure | None]:
         """End the journal; without an end mark when nobody knows what came of the last batch."""
-        book = self._book
-        book.skipped = len(self._plan.keys) - book.counts.decided - book.unknown
         if journal is None:
             return None, failure
         if not journal.outline.batches:
@@ -142,17 +194,15 @@ class _Execution:
             return None, failure
         if not book.unknown:
             try:
-                journal.end({"done": book.done, "cancelled": self._is_cancelled})
+                journal.end({"done": book.done, "cancelled": self._is_cancelled(book)})
             except Unavailable as error:
                 failure = failure or error.failure
         return journal.path, failure
 
-    @property
-    def _is_cancelled(self) -> bool:
-        return self._stop.is_set() and self._book.skipped > 0
+    def _is_cancelled(self, book: Book) -> bool:
+        return self._stop.is_set() and book.skipped > book.left
 
-    def _receipt(self, journal: Path | None, failure: Failure | None) -> Receipt:
-        book = self._book
+    def _receipt(self, journal: Path | None, book: Book, failure: Failure | None) -> Receipt:
         return Receipt(
             target=self._plan.target,
             pattern=self._wish.pattern,
@@ -163,7 +213,7 @@ class _Execution:
             changed_keys=tuple(book.changed_keys),
             failed_keys=tuple(book.failed_keys),
             journal=journal,
-            cancelled=self._is_cancelled,
+            cancelled=self._is_cancelled(book),
             failure=failure,
             seconds=self._pacer.seconds,
         )

@@ -16,16 +16,19 @@ from pathlib import Path
 from tui.engine.commands import Exchange, Reply, exchange
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
 from tui.engine.node import Node
+from tui.engine.place import Pens, Place, Where, place_of
 from tui.engine.purge.expiry import GONE, Expiries, milliseconds
 from tui.engine.purge.frames import Record
 from tui.engine.purge.journal import Journal
-from tui.engine.purge.pacing import Pacer, Patience
+from tui.engine.purge.pacing import PASSING, Pacer, Patience
 from tui.engine.purge.packing import joined, tails_of
 from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
 from tui.engine.purge.request import Target
 from tui.engine.purge.watching import watched
 from tui.engine.retime.account import UndoCounts, UndoReceipt
-from tui.engine.writer import Writer, writer
+from tui.engine.retime.records import given
+from tui.engine.slots import slot_of
+from tui.engine.writer import Writer
 
 PIECE = 500
 """Keys put back in one go."""
@@ -37,17 +40,18 @@ SOON = 1000
 
 
 async def undo(
-    node: Node, path: Path, *, share: float = 1.0, stop: asyncio.Event | None = None
+    where: Where, path: Path, *, share: float = 1.0, rate: float | None = None, stop: asyncio.Event | None = None
 ) -> AsyncGenerator[UndoCounts | UndoReceipt, None]:
     """Put back the expiries that a change of TTLs has replaced: counts while it goes on, then one receipt.
 
-    Share and stop are as in `execute`.
+    Share and stop are as in `execute`; `rate` is the most keys per second.
 
     Raises:
         ValueError: as `Pacer`.
     """
-    work = _Undo(node, path, Pacer(node, share, None), stop or asyncio.Event())
-    async with aclosing(watched(work.run(), lambda: work.counts, node.clock)) as steps:
+    place = place_of(where)
+    work = _Undo(place, path, Pacer(place.nodes[0], share, rate), stop or asyncio.Event())
+    async with aclosing(watched(work.run(), lambda: work.counts, place.clock)) as steps:
         async for step in steps:
             yield step
 
@@ -64,17 +68,21 @@ class _Piece:
 
 
 class _Undo:
-    def __init__(self, node: Node, path: Path, pacer: Pacer, stop: asyncio.Event) -> None:
-        self._node = node
+    def __init__(self, place: Place, path: Path, pacer: Pacer, stop: asyncio.Event) -> None:
+        self._place = place
         self._path = path
         self._pacer = pacer
         self._stop = stop
-        self._patience = Patience(node)
-        self._expiries = Expiries(node.identity)
+        self._patience = Patience(place.nodes[0], stop.is_set)
         self._numbers: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._total = 0
+        self._piece: _Piece | None = None
+        self._away: dict[Node | int, Failure] = {}
+        """Nodes and slots that are not waited for any more, and why."""
+        self._pens: Pens | None = None
         self._pen: Writer | None = None
+        """To the server that holds the keys under way."""
         self._busy = 0.0
 
     @property
@@ -93,6 +101,7 @@ class _Undo:
                 self._total, self._numbers = journal.outline.keys, Counter(journal.outline.account)
                 self._check(journal)
                 await self._put_back(journal)
+                failure = next(iter(self._away.values()), None)
             except Unavailable as error:
                 failure = error.failure
         counts = self.counts
@@ -102,27 +111,55 @@ class _Undo:
 
     def _check(self, journal: Journal) -> None:
         there = journal.outline.header.target
-        if not Target.of(self._node).is_at(there):
+        if not Target.of(self._place).is_at(there):
             sentence = f"the journal is of {there.label} db {there.db}: connect there to undo it"
             raise Unavailable(Failure(Kind.JOURNAL, sentence))
 
     async def _put_back(self, journal: Journal) -> None:
         pieces = self._pieces(journal)
-        piece: _Piece | None = None
         while True:
             try:
-                async with writer(self._node) as self._pen:
-                    stop_for_all(await self._ask(self._packed([b"MULTI"], [b"EXEC"])), "+multi and +exec")
-                    while not self._stop.is_set():
-                        piece = piece or await anext(pieces, None)
-                        if piece is None:
-                            journal.finish_undo()
-                            return
-                        await self._restore(journal, piece)
-                        piece = None
-                    return
+                async with Pens(self._place, None, _prove) as self._pens:
+                    await self._work(journal, pieces)
             except Unavailable as error:
-                await self._patience.bear(error.failure)
+                await self._bear(error.failure)
+                await self._place.look_again()
+            else:
+                return
+
+    async def _work(self, journal: Journal, pieces: AsyncIterator[_Piece]) -> None:
+        while not self._stop.is_set():
+            self._piece = self._piece or await anext(pieces, None)
+            if self._piece is None:
+                if not self._away:
+                    journal.finish_undo()
+                return
+            if not self._is_away(self._piece):
+                await self._restore(journal, self._piece)
+            self._piece = None
+
+    async def _bear(self, failure: Failure) -> None:
+        """Wait for a server; in a cluster go on without it when that takes too long: its keys remain for another time.
+
+        Raises:
+            Unavailable: there is nothing to go on with.
+        """
+        try:
+            await self._patience.bear(failure)
+        except Unavailable:
+            piece = self._piece
+            if not self._place.is_cluster or failure.kind not in PASSING or self._stop.is_set() or piece is None:
+                raise
+            key = piece.records[0].key
+            if failure.kind is Kind.MOVING:  # others on their way, too, have been for as long
+                self._away[slot_of(key)] = failure
+            else:
+                self._away[self._place.node_of(key)] = failure
+                self._patience.answered()
+
+    def _is_away(self, piece: _Piece) -> bool:
+        keys = [record.key for record in piece.records] if self._away else []
+        return any(slot_of(key) in self._away or self._place.node_of(key) in self._away for key in keys)
 
     async def _pieces(self, journal: Journal) -> AsyncIterator[_Piece]:
         """Cut all batches that are not done with."""
@@ -139,7 +176,7 @@ class _Undo:
         """Put back one piece, in halves where somebody is at its keys, and mark it."""
         self._busy = 0.0
         found: Counter[str] = Counter()
-        todo: list[tuple[Sequence[Record], int]] = [(piece.records, 1)] if piece.records else []
+        todo: list[tuple[Sequence[Record], int]] = [(some, 1) for some in self._together(piece.records)]
         while todo:
             records, tries = todo.pop()
             came_of = await self._try(records)
@@ -157,8 +194,19 @@ class _Undo:
         self._patience.answered()
         await self._pacer.rest(len(piece.records), self._busy)
 
+    def _together(self, records: Sequence[Record]) -> list[Sequence[Record]]:
+        """Return what goes in one transaction each: in a cluster what is of one slot."""
+        if not self._place.is_cluster:
+            return [records] if records else []
+        slots: dict[int, list[Record]] = {}
+        for record in records:
+            slots.setdefault(slot_of(record.key), []).append(record)
+        return list(slots.values())
+
     async def _try(self, records: Sequence[Record]) -> Counter[str] | None:
         """Put back what still has the expiry it was given; None when somebody was at one of the keys meanwhile."""
+        assert self._pens is not None
+        self._pen = await self._pens.of(records[0].key)
         found: Counter[str] = Counter()
         back: list[Sequence[bytes | int]] = []
         for record, came_of in zip(records, await self._look(records), strict=True):
@@ -184,11 +232,12 @@ class _Undo:
         """Watch keys; say of each what came of it already, or nothing when its old expiry can be put back."""
         tails = tails_of([record.key for record in records])
         watch = self._packed([b"UNWATCH"], [b"WATCH", *(record.key for record in records)], [b"TIME"])
-        replies = await self._ask(joined(watch, self._expiries.question(tails)))
+        ask = Expiries(self._node.identity)
+        replies = await self._ask(joined(watch, ask.question(tails)))
         stop_for_all(replies[:2], "+watch and +unwatch")
-        now, told = milliseconds(replies[2]), self._expiries.read(replies[3:])
+        now, told = milliseconds(replies[2]), ask.read(replies[3:])
         stop_for_all(told, "+pexpiretime")
-        expiries = await self._expiries.exact(self._ask, tails, told)
+        expiries = await ask.exact(self._ask, tails, told)
         return [self._came_of(record, expiry, now) for record, expiry in zip(records, expiries, strict=True)]
 
     def _came_of(self, record: Record, expiry: Reply, now: int) -> str:
@@ -199,7 +248,7 @@ class _Undo:
             return "gone"
         if expiry == record.expiry:
             return "restored"
-        if expiry != int.from_bytes(record.payload, "little", signed=True):
+        if expiry != given(record):
             return "changed"
         return "past" if 0 <= record.expiry <= now + SOON else ""
 
@@ -216,14 +265,24 @@ class _Undo:
         self._reasons[why(refused)] += 1
         return Counter(failed=1)
 
+    @property
+    def _node(self) -> Node:
+        assert self._pen is not None
+        return self._pen.node
+
     def _packed(self, *commands: Sequence[bytes | int]) -> Exchange:
         return exchange(*commands, permit=self._node.permit)
 
     async def _ask(self, question: Exchange) -> list[Reply]:
         assert self._pen is not None
-        clock = self._node.clock
+        clock = self._place.clock
         started = clock.now()
         try:
             return await self._pen.send(question)
         finally:
             self._busy += max(0.0, clock.now() - started - self._node.round_trip)
+
+
+async def _prove(pen: Writer) -> None:
+    """Make sure that MULTI is not refused: what follows it would run at once."""
+    stop_for_all(await pen.ask([b"MULTI"], [b"EXEC"]), "+multi and +exec")

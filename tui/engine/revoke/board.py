@@ -195,8 +195,8 @@ class TokenBoard(Collector[Board]):
         from tui.engine.revoke.wanted import Interest
 
         self._book = _Book()
-        node = self.session.deployment.nodes[0]
-        search = Search(node, self.roles, Interest.in_all(self.roles), self._book, self._rest)
+        await self.session.deployment.known()
+        search = Search(self.session.deployment, self.roles, Interest.in_all(self.roles), self._book, self._rest)
         task = asyncio.create_task(search.run())
         try:
             while not task.done():
@@ -218,7 +218,7 @@ class TokenBoard(Collector[Board]):
 
     def _show(self, search: Search, failure: Failure | None, *, complete: bool) -> float:
         """Publish what is known, and return the seconds that took; a complete list stays until the next one is."""
-        failure = failure or search.patience.waiting
+        failure = failure or search.waiting
         latest = self.feed.latest
         if self._complete and not complete:
             if latest is not None and latest.failure != failure:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tui.engine.clock import Clock
 from tui.engine.failure import Failure, Kind, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Place, Where, place_of
 from tui.engine.purge.pacing import Pacer
 from tui.engine.purge.request import Target
 from tui.engine.purge.watching import watched
@@ -19,9 +19,10 @@ from tui.engine.revoke.account import Book, Progress, Receipt
 from tui.engine.revoke.audit import began, ended
 from tui.engine.revoke.falling import Entry, Falling, fall
 from tui.engine.revoke.holdings import Holding, Ledger
+from tui.engine.revoke.pieces import CHUNK
 from tui.engine.revoke.plan import Plan, chosen, lives_until
-from tui.engine.revoke.removing import CHUNK, Remover
-from tui.engine.revoke.search import Search
+from tui.engine.revoke.removing import Remover
+from tui.engine.revoke.search import Search, settled
 from tui.engine.revoke.wanted import Scope
 
 PAUSE = 2.0
@@ -33,7 +34,7 @@ MOST_SCANS = 10
 
 
 async def execute(
-    node: Node,
+    where: Where,
     plan: Plan,
     audit: Path | None,
     *,
@@ -51,8 +52,9 @@ async def execute(
     Raises:
         ValueError: as `Pacer`.
     """
-    work = _Execution(node, plan, audit, Pacer(node, share, None), chunk, clock or node.clock, stop or asyncio.Event())
-    async with aclosing(watched(work.run(), work.progress, node.clock)) as steps:
+    place, stop = place_of(where), stop or asyncio.Event()
+    work = _Execution(place, plan, audit, Pacer(place.nodes[0], share, None), chunk, clock or place.clock, stop)
+    async with aclosing(watched(work.run(), work.progress, place.clock)) as steps:
         async for step in steps:
             yield step
 
@@ -60,7 +62,7 @@ async def execute(
 class _Execution:
     def __init__(
         self,
-        node: Node,
+        place: Place,
         plan: Plan,
         audit: Path | None,
         pacer: Pacer,
@@ -68,7 +70,7 @@ class _Execution:
         clock: Clock,
         stop: asyncio.Event,
     ) -> None:
-        self._node = node
+        self._place = place
         self._plan = plan
         self._audit = audit
         self._pacer = pacer
@@ -92,8 +94,8 @@ class _Execution:
 
     def progress(self) -> Progress:
         """Return how far it has come."""
-        search, workers = self._search, (self._remover, self._search)
-        waiting = next((one.patience.waiting for one in workers if one is not None and one.patience.waiting), None)
+        search, remover = self._search, self._remover
+        waiting = (remover.patience.waiting if remover else None) or (search.waiting if search else None)
         share = search.scanned / search.dbsize if search is not None and search.dbsize else 0.0
         late, seconds = self._late.removed, self._pacer.seconds
         return Progress(self._book.counts, len(self._plan.keys), late, self._scans, min(1.0, share), seconds, waiting)
@@ -115,13 +117,13 @@ class _Execution:
         return await self._write_down_the_end(receipt) if written else receipt
 
     def _still_there(self) -> None:
-        if not Target.of(self._node).is_still(self._plan.target):
+        if not Target.of(self._place).is_still(self._plan.target):
             sentence = "the plan was made on another server process, or before its role changed: look again"
             raise Unavailable(Failure(Kind.CHANGED, sentence))
 
     async def _remove(self, falling: Falling, book: Book) -> None:
         run_id, told_to_stop = self._plan.target.run_id, self._stop.is_set
-        self._remover = Remover(self._node, run_id, book, told_to_stop, chunk=self._chunk)
+        self._remover = Remover(self._place, run_id, book, told_to_stop, chunk=self._chunk)
         await self._remover.remove(falling.keys, falling.entries)
         self._left |= self._remover.left
 
@@ -166,12 +168,16 @@ class _Execution:
 
     async def _left_over(self) -> Falling | None:
         """Return what there is to remove now: what was to go, or has come since; None when stopped before."""
+        return await settled(self._place, self._look_again)
+
+    async def _look_again(self) -> Falling | None:
         ledger = Ledger()
-        search = Search(self._node, self._plan.roles, self._plan.interest, ledger, self._pacer.rest)
+        search = Search(self._place, self._plan.roles, self._plan.interest, ledger, self._pacer.rest)
         self._search = search
         if not await self._unless_stopped(search.run()):
             return None
-        if search.target is None or not search.target.is_still(self._plan.target):
+        still = self._place.is_cluster or (search.target is not None and search.target.is_still(self._plan.target))
+        if not still:  # of a cluster's slots a replica may have taken over: it has them from the one before
             raise Unavailable(Failure(Kind.CHANGED, "another server process answers by now: look again"))
         self._unread = ledger.unread
         falling = self._chosen(ledger)
@@ -201,7 +207,7 @@ class _Execution:
 
     def _receipt(self, failure: Failure | None) -> Receipt:
         stateless = self._plan.stateless or any(one.role.rule.stateless for one in self._seen)
-        now = self._node.clock.wall()
+        now = self._place.clock.wall()
         return Receipt(
             plan=self._plan,
             counts=self._book.counts,
@@ -218,12 +224,12 @@ class _Execution:
 
     async def _write_down_the_beginning(self) -> None:
         if self._audit is not None:
-            await asyncio.to_thread(began, self._audit, self._plan, self._node.clock.wall())
+            await asyncio.to_thread(began, self._audit, self._plan, self._place.clock.wall())
 
     async def _write_down_the_end(self, receipt: Receipt) -> Receipt:
         assert self._audit is not None
         try:
-            await asyncio.to_thread(ended, self._audit, receipt, self._node.clock.wall())
+            await asyncio.to_thread(ended, self._audit, receipt, self._place.clock.wall())
         except Unavailable as error:
             return replace(receipt, failure=receipt.failure or error.failure)
         return receipt

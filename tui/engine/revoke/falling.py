@@ -58,13 +58,14 @@ def fall(ledger: Ledger, targets: Collection[Holding], principals: Collection[Pr
         if one not in going and one.role.grants and (ledger.principal_of(one) in owners or one.login in logins)
     ]
     entries = _entries(ledger, going, {one.login for one in staying}, principals)
-    ordered = sorted(going, key=_order)
+    ordered = sorted(going, key=lambda one: (*order(one), one.key))  # a plan looks the same each time it is made
     by_key = {one.key: one for one in reversed(ordered)}
     by_name = {(entry.key, entry.member): entry for entry in entries}
-    return Falling(tuple(reversed(by_key.values())), tuple(by_name.values()), tuple(sorted(staying, key=_order)))
+    return Falling(tuple(reversed(by_key.values())), tuple(by_name.values()), tuple(sorted(staying, key=order)))
 
 
-def _order(one: Holding) -> tuple[bool, int]:
+def order(one: Holding) -> tuple[bool, int]:
+    """Sort keys by when they must go: what has less goes before what has more."""
     return not one.role.grants, one.role.place
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.engine.failure import Failure, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Where, place_of
 from tui.engine.purge.pacing import Pacer
 from tui.engine.revoke.board import Principal
 from tui.engine.revoke.holdings import Ledger
@@ -24,15 +24,16 @@ class Found:
     """The key that was looked for; None when it was a user."""
 
 
-async def find(node: Node, roles: Roles, wanted: Wanted) -> Found | Failure | None:
+async def find(where: Where, roles: Roles, wanted: Wanted) -> Found | Failure | None:
     """Find a user, or the owner of keys; None when there is nothing of it (or, of a user, nothing that an index names).
 
     Reads at full speed: it is a few keys.
     """
-    pacer, ledger = Pacer(node, 1.0, None), Ledger()
+    place = place_of(where)
+    pacer, ledger = Pacer(place.nodes[0], 1.0, None), Ledger()
     try:
-        interest = await interest_of(node, roles, wanted, pacer)
-        search = Search(node, roles, interest, ledger, pacer.rest)
+        interest = await interest_of(place, roles, wanted, pacer)
+        search = Search(place, roles, interest, ledger, pacer.rest)
         await search.ask_indexes()
         looked = await search.look(wanted.keys or ())
     except Unavailable as error:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from tui.engine.commands import Exchange, Reply, exchange, rule_of
 from tui.engine.failure import ReplyError
 from tui.engine.purge.packing import each, joined, tails_of
-from tui.engine.purge.refusals import is_of_one_key, stop_for_all
+from tui.engine.purge.refusals import is_moving, is_of_one_key, stop_for_all
 from tui.engine.revoke.holdings import Holding, Names, holding
 from tui.engine.revoke.moments import FIELDS
 from tui.engine.revoke.roles import Role, Shelf
@@ -21,7 +21,7 @@ FIRST = 16 << 10
 """Bytes of a value that are read at first: nearly all are shorter."""
 WHOLE = 8 << 20
 """Bytes of a value that are read at most: whose a longer one is stays unknown, and that is said."""
-MEMBERS = 1000
+MEMBERS = 500
 """Elements of an index that are asked for in one round trip."""
 
 Ask = Callable[[Exchange], Awaitable[Sequence[Reply]]]
@@ -95,10 +95,15 @@ class Looker:
         return tuple(found)
 
     async def beginnings(self, shelves: Sequence[tuple[bytes, Shelf]]) -> list[Names]:
-        """Return the first elements of some indexes, in two round trips a page."""
+        """Return the first elements of some indexes, in two round trips a page.
+
+        Raises:
+            Unavailable: as above.
+        """
         found: list[Names] = []
         for page in pages(shelves, PAGE):
             kinds = await self._ask(each((b"TYPE",), tails_of([key for key, _ in page])))
+            stop_if_moving(kinds)
             asked = [
                 (key, shelf, kind, command)
                 for (key, shelf), kind in zip(page, kinds, strict=True)
@@ -106,6 +111,7 @@ class Looker:
             ]
             commands = [command for *_, command in asked] + [[b"TYPE", key] for key, *_ in asked]
             replies = await self._ask(exchange(*commands)) if asked else ()
+            stop_if_moving(replies)
             for (key, shelf, kind, _), reply in zip(asked, replies, strict=False):
                 if not isinstance(reply, ReplyError) and (names := _names(kind, reply, 0)[0]):
                     found.append(named(key, shelf, kind, names))
@@ -122,13 +128,19 @@ class Looker:
         return [reply if isinstance(reply, bytes) else b"none" for reply in replies]
 
     async def hold(self, entries: Sequence[tuple[bytes, bytes, bytes]]) -> list[bool]:
-        """Say of each (index, its type, name) whether the index holds the name."""
+        """Say of each (index, its type, name) whether the index holds the name.
+
+        Raises:
+            Unavailable: as above.
+        """
         held: list[bool] = []
         for page in pages(entries, PAGE):
             known = [(key, kind, name) for key, kind, name in page if kind in _HOLDS]
             commands = [_HOLDS[kind](key, name) for key, kind, name in known]
             witnesses = [[b"TYPE", key] for key in dict.fromkeys(key for key, *_ in known)]
-            replies = iter(await self._ask(exchange(*commands, *witnesses)) if commands else ())
+            answers = await self._ask(exchange(*commands, *witnesses)) if commands else ()
+            stop_if_moving(answers)
+            replies = iter(answers)
             for _, kind, name in page:
                 held.append(kind in _HOLDS and _held(kind, next(replies), name))
         return held
@@ -177,12 +189,22 @@ class Looker:
     async def _read_whole(self, one: There, values: dict[bytes, Value | None], looked: Looked) -> None:
         """Read a long value: its beginning alone may name somebody who is only mentioned in it."""
         value, kind = await self._ask(exchange([b"GETRANGE", one.key, 0, WHOLE - 1], [b"TYPE", one.key]))
+        stop_if_moving([value, kind])
         if kind == b"none":
             looked.missing.append(one.key)
         elif isinstance(value, ReplyError) or len(value) >= WHOLE:
             looked.unread.append(one.key)
         else:
             values[one.key] = value
+
+
+def stop_if_moving(replies: Sequence[Reply]) -> None:
+    """Raise when a node of a cluster says of any key that it is not to be asked there now.
+
+    Raises:
+        Unavailable: so it is.
+    """
+    stop_for_all(filter(is_moving, replies), "")
 
 
 def named(key: bytes, shelf: Shelf, kind: bytes, members: Sequence[bytes]) -> Names:

@@ -8,14 +8,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from tui.engine.failure import Failure, Unavailable
-from tui.engine.node import Node
+from tui.engine.place import Place, Where, place_of
 from tui.engine.purge.pacing import Pacer
 from tui.engine.purge.request import Target
 from tui.engine.purge.watching import watched
 from tui.engine.revoke.falling import Falling, fall
 from tui.engine.revoke.holdings import Holding, Ledger, Principal
 from tui.engine.revoke.roles import Roles
-from tui.engine.revoke.search import Search
+from tui.engine.revoke.search import Search, settled
 from tui.engine.revoke.wanted import Interest, Scope, Wanted
 
 
@@ -39,7 +39,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What falls, bound to the server process it was found on. Its repr shows no key."""
+    """What falls, bound to the server processes it was found on. Its repr shows no key."""
 
     id: str
     wanted: Wanted
@@ -101,21 +101,22 @@ def _only_mints(one: Holding) -> bool:
 
 
 async def plan(
-    node: Node, roles: Roles, wanted: Wanted, *, share: float = 1.0
+    where: Where, roles: Roles, wanted: Wanted, *, share: float = 1.0
 ) -> AsyncGenerator[Preview | Plan | Failure, None]:
     """Find what falls: previews, then one plan, or one failure.
 
     `share` is the largest fraction of the server's time to take.
     """
-    planner = _Planner(node, roles, wanted, Pacer(node, share, None))
-    async with aclosing(watched(planner.run(), planner.preview, node.clock)) as steps:
+    place = place_of(where)
+    planner = _Planner(place, roles, wanted, Pacer(place.nodes[0], share, None))
+    async with aclosing(watched(planner.run(), planner.preview, place.clock)) as steps:
         async for step in steps:
             yield step
 
 
 class _Planner:
-    def __init__(self, node: Node, roles: Roles, wanted: Wanted, pacer: Pacer) -> None:
-        self._node = node
+    def __init__(self, place: Place, roles: Roles, wanted: Wanted, pacer: Pacer) -> None:
+        self._place = place
         self._roles = roles
         self._wanted = wanted
         self._pacer = pacer
@@ -124,17 +125,17 @@ class _Planner:
     def preview(self) -> Preview:
         """Return what is known."""
         search = self._search
-        return Preview(search.found, search.scanned, search.dbsize, search.patience.waiting)
+        return Preview(search.found, search.scanned, search.dbsize, search.waiting)
 
     async def run(self) -> Plan | Failure:
         """Find all of it."""
         try:
-            return await self._plan()
+            return await settled(self._place, self._plan)
         except Unavailable as error:
             return error.failure
 
     async def _plan(self) -> Plan:
-        interest = await interest_of(self._node, self._roles, self._wanted, self._pacer)
+        interest = await interest_of(self._place, self._roles, self._wanted, self._pacer)
         ledger = Ledger()
         self._search = self._searching(interest, ledger)
         await self._search.run()
@@ -147,7 +148,7 @@ class _Planner:
             roles=self._roles,
             interest=interest,
             target=self._search.target,
-            made_at=self._node.clock.wall(),
+            made_at=self._place.clock.wall(),
             falling=falling,
             principals=tuple(sorted(one for one in owners if one is not None)),
             unread=ledger.unread,
@@ -155,10 +156,10 @@ class _Planner:
         )
 
     def _searching(self, interest: Interest, ledger: Ledger) -> Search:
-        return Search(self._node, self._roles, interest, ledger, self._pacer.rest)
+        return Search(self._place, self._roles, interest, ledger, self._pacer.rest)
 
 
-async def interest_of(node: Node, roles: Roles, wanted: Wanted, pacer: Pacer) -> Interest:
+async def interest_of(place: Place, roles: Roles, wanted: Wanted, pacer: Pacer) -> Interest:
     """Say which users and logins it is about; of keys, that takes a look at them.
 
     Raises:
@@ -169,7 +170,7 @@ async def interest_of(node: Node, roles: Roles, wanted: Wanted, pacer: Pacer) ->
     if wanted.family is not None:
         return Interest.in_family(roles, wanted.family)
     ledger = Ledger()
-    search = Search(node, roles, Interest.in_all(roles), ledger, pacer.rest)
+    search = Search(place, roles, Interest.in_all(roles), ledger, pacer.rest)
     await search.look(wanted.keys or ())
     known = list(ledger)
     relatives = (

@@ -1,4 +1,4 @@
-"""The protocol by which keys go, on a connection of its own that sends nothing twice.
+"""The protocol by which keys go, on connections of its own that send nothing twice.
 
 1. WATCH the keys, and those indexes that are the user's own.
 2. Read once more what is there, whose it is, and which names the indexes hold.
@@ -8,49 +8,33 @@
 
 An index that all users share is not watched: others log in all the time, and what is taken out of it is exact anyhow.
 When the answer to step 3 is lost, the keys are read back: it ran as a whole or not at all.
+
+In a cluster a transaction is about one slot. So there is one for each slot of what can mint the rest, then one for each
+slot of what grants, and so on in the same order, and the names out of indexes go last; each at the node that holds the
+slot at that moment. What is on a node that is away for good is left, with what finds it, and the others go on.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tui.engine.commands import Exchange, Reply, exchange
-from tui.engine.failure import ReplyError, Unavailable
+from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
 from tui.engine.node import Node
-from tui.engine.purge.pacing import Patience
+from tui.engine.place import Pens, Place
+from tui.engine.purge.pacing import PASSING, Patience
 from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
 from tui.engine.revoke.account import Book
 from tui.engine.revoke.falling import Entry
 from tui.engine.revoke.holdings import Holding
 from tui.engine.revoke.looking import Looker
-from tui.engine.writer import PATIENCE, Writer, writer
+from tui.engine.revoke.pieces import CHUNK, Command, Piece, cut, cut_by_slot, taken_out, unlinks
+from tui.engine.writer import PATIENCE, Writer
 
-CHUNK = 5000
-"""Keys and names in one transaction: some milliseconds of the server's time. All of one user nearly always fits."""
 TRIES = 8
 """Times that a transaction is tried before it goes without WATCH."""
-
-Command = Sequence[bytes | int]
-
-
-@dataclass(slots=True)
-class Piece:
-    """What goes in one transaction."""
-
-    keys: Sequence[Holding]
-    entries: Sequence[Entry]
-    tries: int = 0
-
-    def __len__(self) -> int:
-        return len(self.keys) + len(self.entries)
-
-    def halves(self) -> tuple[Piece, Piece]:
-        """Cut it in two, what goes first in the first one."""
-        middle = len(self) // 2
-        at = max(0, middle - len(self.keys))
-        return Piece(self.keys[:middle], self.entries[:at]), Piece(self.keys[middle:], self.entries[at:])
 
 
 @dataclass(slots=True)
@@ -71,21 +55,25 @@ class Remover:
     """Removes what falls; keeps the account in `book`."""
 
     def __init__(
-        self, node: Node, run_id: str, book: Book, told_to_stop: Callable[[], bool], *, chunk: int = CHUNK
+        self, place: Place, run_id: str, book: Book, told_to_stop: Callable[[], bool], *, chunk: int = CHUNK
     ) -> None:
-        """Remove on the server process `run_id` only, at most `chunk` keys and names in one transaction."""
-        self.patience = Patience(node, told_to_stop)
+        """Remove on the process `run_id` only, as `Pens` says, at most `chunk` keys and names in one transaction."""
+        self.patience = Patience(place.nodes[0], told_to_stop)
         self.left: set[bytes] = set()
         """Keys that stay, as somebody else's by now or as refused, and indexes that do."""
-        self._node = node
+        self._place = place
         self._run_id = run_id
         self._book = book
         self._told_to_stop = told_to_stop
         self._chunk = chunk
         self._pieces: deque[Piece] = deque()
         self._limbo: Piece | None = None
+        self._failure: Failure | None = None
+        """Why some of it was left."""
+        self._pens: Pens | None = None
         self._pen: Writer | None = None
-        self._looker = Looker(self._ask, node.clock.wall)
+        """To the server that holds the piece under way."""
+        self._looker = Looker(self._ask, place.clock.wall)
 
     async def remove(self, keys: Sequence[Holding], entries: Sequence[Entry]) -> None:
         """Remove keys in this order, then names from indexes.
@@ -93,33 +81,77 @@ class Remover:
         Raises:
             Unavailable: it cannot go on; the account is complete all the same.
         """
-        self._pieces = deque(_cut(keys, entries, self._chunk))
+        pieces = cut_by_slot if self._place.is_cluster else cut
+        self._pieces = deque(pieces(keys, entries, self._chunk))
         try:
             while self._pieces or self._limbo is not None:
                 try:
-                    async with writer(self._node, run_id=self._run_id) as self._pen:
+                    async with Pens(self._place, self._run_id, _prove) as self._pens:
                         await self._work()
                 except Unavailable as error:
-                    await self.patience.bear(error.failure)
+                    await self._bear(error.failure)
+                    await self._place.look_again()
                 else:
-                    return
+                    break
         finally:
             self._book.unknown += 0 if self._limbo is None else len(self._limbo.keys)
             self._book.skipped += sum(len(piece.keys) for piece in self._pieces)
+        if self._failure is not None:
+            raise Unavailable(self._failure)
 
     async def _work(self) -> None:
-        # A refused MULTI must be found out before something follows it that would run at once.
-        stop_for_all(await self._ask(self._packed([b"MULTI"], [b"EXEC"])), "+multi and +exec")
         await self._resolve()
         while self._pieces and not self._told_to_stop():
             await self._attempt(self._pieces[0])
             self.patience.answered()
 
+    async def _move_to(self, piece: Piece) -> None:
+        """Go on with the server that holds a piece."""
+        assert self._pens is not None
+        self._pen = await self._pens.of(piece.first)
+
+    async def _bear(self, failure: Failure) -> None:
+        """Wait for a server; in a cluster go on without it when that takes too long.
+
+        Raises:
+            Unavailable: there is nothing to go on with.
+        """
+        try:
+            await self.patience.bear(failure)
+        except Unavailable:
+            if not self._place.is_cluster or failure.kind not in PASSING or self._told_to_stop():
+                raise
+            self._failure = failure
+            self._leave(failure)
+            if failure.kind is not Kind.MOVING:  # others on their way, too, have been for as long
+                self.patience.answered()
+
+    def _leave(self, failure: Failure) -> None:
+        """Leave what is where nobody answers."""
+        limbo, self._limbo = self._limbo, None
+        if limbo is not None:
+            self._book.unknown += len(limbo.keys)
+            self._stay(limbo)
+            return
+        first, *others = self._pieces
+        away = self._place.node_of(first.first)
+        self._pieces.clear()
+        for piece in [first, *others]:
+            if piece is first or (failure.kind is not Kind.MOVING and self._place.node_of(piece.first) is away):
+                self._book.skipped += len(piece.keys)
+                self._stay(piece)
+            else:
+                self._pieces.append(piece)
+
+    def _stay(self, piece: Piece) -> None:
+        self.left |= {one.key for one in piece.keys} | {entry.key for entry in piece.entries}
+
     async def _attempt(self, piece: Piece) -> None:
         """Take one piece through all steps. Cut short, it stays where it was, or in limbo."""
+        await self._move_to(piece)
         going = await self._look(piece)
-        unlinks = list(_unlinks(going.keys))
-        commands = [*unlinks, *_taken_out(going.entries)]
+        removals = list(unlinks(going.keys))
+        commands = [*removals, *taken_out(going.entries)]
         question = self._packed([b"MULTI"], *commands, [b"EXEC"]) if commands else None
         self._pieces.popleft()
         self._settle(going)
@@ -128,7 +160,7 @@ class Remover:
         self._limbo = Piece(going.keys, [entry for entry, _ in going.entries], piece.tries)
         replies = await self._ask(question)
         limbo, self._limbo = self._limbo, None
-        self._conclude(limbo, len(unlinks), replies)
+        self._conclude(limbo, len(removals), replies)
 
     def _settle(self, going: Going) -> None:
         self._book.gone += going.gone
@@ -223,19 +255,26 @@ class Remover:
         limbo = self._limbo
         if limbo is None:
             return
+        await self._move_to(limbo)
         kinds = await self._looker.kinds([one.key for one in limbo.keys])
-        now = self._node.clock.wall()
+        now = self._place.clock.wall()
         there = [one for one, kind in zip(limbo.keys, kinds, strict=True) if kind != b"none"]
         missing = [one for one, kind in zip(limbo.keys, kinds, strict=True) if kind == b"none"]
         ran = any(one.expires_at is None or one.expires_at > now for one in missing)
         self._limbo = None
         if ran:
             self._book.removed += len(missing)
-            self._pieces.appendleft(Piece(there, limbo.entries, limbo.tries))
+            if there or limbo.entries:
+                self._pieces.appendleft(Piece(there, limbo.entries, limbo.tries))
         else:
             self._pieces.appendleft(limbo)
 
     # -- asking -------------------------------------------------------------------------------------------------
+
+    @property
+    def _node(self) -> Node:
+        assert self._pen is not None
+        return self._pen.node
 
     def _packed(self, *commands: Command) -> Exchange:
         return exchange(*commands, permit=self._node.permit)
@@ -245,13 +284,9 @@ class Remover:
         return await self._pen.send(question, patience=PATIENCE)
 
 
-def _cut(keys: Sequence[Holding], entries: Sequence[Entry], chunk: int) -> Iterator[Piece]:
-    """Cut what goes into transactions, in order."""
-    total = len(keys) + len(entries)
-    for start in range(0, total, chunk):
-        first = max(0, start - len(keys))
-        last = max(0, start + chunk - len(keys))
-        yield Piece(keys[start : start + chunk], entries[first:last])
+async def _prove(pen: Writer) -> None:
+    """Make sure that MULTI is not refused: what follows it would run at once."""
+    stop_for_all(await pen.ask([b"MULTI"], [b"EXEC"]), "+multi and +exec")
 
 
 def _is_own(entry: Entry) -> bool:
@@ -263,26 +298,3 @@ def _is_somebody_elses(then: Holding, now: Holding) -> bool:
     """Whether a key tells another user, or another login, than it did."""
     others = now.user is not None and then.user is not None and now.user != then.user
     return others or (now.session is not None and then.session is not None and now.session != then.session)
-
-
-def _unlinks(keys: Sequence[Holding]) -> Iterator[Command]:
-    """Yield what removes keys, family by family, in the order in which they must go."""
-    families: dict[int, list[bytes]] = {}
-    for one in keys:
-        families.setdefault(id(one.role.family), []).append(one.key)
-    return ([b"UNLINK", *several] for several in families.values())
-
-
-def _taken_out(entries: Sequence[tuple[Entry, bytes]]) -> Iterator[Command]:
-    """Yield what takes names out of indexes, which are given with their types."""
-    members: dict[tuple[bytes, bytes], list[bytes]] = {}
-    for entry, kind in entries:
-        members.setdefault((entry.key, kind), []).append(entry.member)
-    for (key, kind), names in members.items():
-        if kind == b"list":
-            for name in names:
-                yield [b"LREM", key, 0, name]
-        elif kind == b"string":
-            yield [b"UNLINK", key]
-        else:
-            yield [{b"set": b"SREM", b"zset": b"ZREM", b"hash": b"HDEL"}[kind], key, *names]

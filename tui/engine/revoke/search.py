@@ -2,19 +2,26 @@
 
 Indexes answer at once, but an application may have forgotten to write one; values tell the truth, but a scan may miss
 what is written while it runs. So both are asked: indexes, then every key, then the indexes once more.
+
+The nodes of a cluster are gone through at the same time. When slots have moved meanwhile, or a node has taken over from
+another, the search is worth nothing: it ends as `MOVING`, and is to be begun again (`settled`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from tui.engine.commands import Exchange, Reply, exchange
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
+from tui.engine.link import Answer
 from tui.engine.node import Node
 from tui.engine.patterns import escape
-from tui.engine.purge.pacing import Patience
+from tui.engine.place import Place, Where, place_of
+from tui.engine.purge.pacing import PATIENCE, Patience
 from tui.engine.purge.request import Target
+from tui.engine.purge.watching import together
 from tui.engine.revoke.falling import Entry
 from tui.engine.revoke.holdings import Holding, Names, Principal, meant
 from tui.engine.revoke.looking import Looked, Looker, named
@@ -23,9 +30,15 @@ from tui.engine.revoke.wanted import Interest
 
 PAGE = 500
 """Keys the server goes through in one SCAN."""
+PAUSE = 0.5
+"""Seconds before the next attempt when keys were on the move: nodes tell each other of a change within a second."""
 MOST = 1_000_000
 """Keys that are kept at most: some half a gigabyte. Whoever has more of them wants a purge of the family."""
 
+_MOVED = Failure(Kind.MOVING, "keys keep moving between the nodes: try again when the cluster rests")
+_CHANGED = Failure(Kind.CHANGED, "another server process answers by now: look again")
+
+T = TypeVar("T")
 Rest = Callable[[int, float], Awaitable[None]]
 """Rests after so many keys, which took the server so many seconds."""
 
@@ -46,24 +59,34 @@ class Book(Protocol):
         """Take in what an index holds."""
 
 
-class Search:
-    """One pass over one server for what an interest is about."""
+class _Pass:
+    """How far it is with one server."""
 
-    def __init__(self, node: Node, roles: Roles, interest: Interest, book: Book, rest: Rest) -> None:
-        self.scanned = 0
-        """Keys the server has gone through, about."""
-        self.dbsize = 0
+    def __init__(self, node: Node, patience: Patience) -> None:
+        self.node = node
+        self.patience = patience
         self.target: Target | None = None
-        """The server process that answers; another one later ends the search."""
-        self.patience = Patience(node)
+        self.scanned = self.dbsize = 0
+
+
+class Search:
+    """One pass over all keys for what an interest is about."""
+
+    def __init__(self, where: Where, roles: Roles, interest: Interest, book: Book, rest: Rest) -> None:
+        place = place_of(where)
+        self._place = place
+        self._layout = place.layout
+        self._passes = [_Pass(node, Patience(node, self._has_moved)) for node in place.nodes]
+        first = place.nodes[0]
+        self._keyed = _Pass(first, Patience(first, self._has_moved)) if place.is_cluster else self._passes[0]
+        """Asks about keys, wherever they are."""
         self.found = 0
         """Keys found so far."""
-        self._node = node
         self._roles = roles
         self._interest = interest
         self._book = book
         self._rest = rest
-        self._looker = Looker(self.ask, node.clock.wall)
+        self._looker = Looker(self.ask, place.clock.wall)
         self._shelves: dict[bytes, Shelf] = {}
         self._seen: set[bytes] = set()
         self._unread: set[bytes] = set()
@@ -76,10 +99,45 @@ class Search:
         Raises:
             Unavailable: the server went away for good, is another one by now, or refuses the questions.
         """
-        (self.dbsize,) = await self.ask(exchange([b"DBSIZE"]))
-        await self.ask_indexes()
-        await self._scan()
-        await self._by_indexes({**self._fillable(), **self._shelves})
+        try:
+            await together(*(self._count_keys(one) for one in self._passes))
+            await self.ask_indexes()
+            await together(*(self._scan(one) for one in self._passes))
+            await self._by_indexes({**self._fillable(), **self._shelves})
+        except Unavailable:
+            if self._has_moved():
+                raise Unavailable(_MOVED) from None
+            raise
+        await self._place.look_again()
+        if self._has_moved():
+            raise Unavailable(_MOVED)
+
+    @property
+    def target(self) -> Target | None:
+        """The server processes that have answered; another one later ends the search."""
+        members = tuple(one.target for one in self._passes if one.target is not None)
+        if len(members) < len(self._passes):
+            return None
+        return replace(Target.of(self._place), members=members) if self._place.is_cluster else members[0]
+
+    def _has_moved(self) -> bool:
+        return self._place.layout != self._layout
+
+    @property
+    def scanned(self) -> int:
+        """Keys the servers have gone through, about."""
+        return sum(one.scanned for one in self._passes)
+
+    @property
+    def dbsize(self) -> int:
+        """Keys there are."""
+        return sum(one.dbsize for one in self._passes)
+
+    @property
+    def waiting(self) -> Failure | None:
+        """Why it does not go on just now."""
+        patiences = [one.patience for one in (self._keyed, *self._passes)]
+        return next((patience.waiting for patience in patiences if patience.waiting is not None), None)
 
     async def ask_indexes(self) -> None:
         """Find what the indexes of the users in question name: at once, however many keys there are.
@@ -126,18 +184,21 @@ class Search:
         there = await self._looker.kinds(named)
         return [entry for entry, kind in zip(left, there, strict=True) if entry.names is None or kind == b"none"]
 
-    async def _scan(self) -> None:
+    async def _count_keys(self, one: _Pass) -> None:
+        (one.dbsize,) = await self._ask(one, exchange([b"DBSIZE"]))
+
+    async def _scan(self, one: _Pass) -> None:
         match = [b"MATCH", escape(self._roles.prefix) + b"*"] if self._roles.prefix else []
-        cursor, self.scanned = b"0", 0
+        cursor = b"0"
         while True:
-            self.dbsize, page = await self.ask(exchange([b"DBSIZE"], [b"SCAN", cursor, *match, b"COUNT", PAGE]))
-            cursor, keys = page
+            question = exchange([b"DBSIZE"], [b"SCAN", cursor, *match, b"COUNT", PAGE])
+            one.dbsize, (cursor, keys) = await self._ask(one, question)
             await self._paced(0)
-            self.scanned = min(self.scanned + PAGE, self.dbsize)
+            one.scanned = min(one.scanned + PAGE, one.dbsize)
             await self.look(key for key in keys if key not in self._seen)
             await self._look_into(keys)
             if cursor == b"0":
-                self.scanned = self.dbsize
+                one.scanned = one.dbsize
                 return
 
     async def _look_into(self, keys: Sequence[bytes]) -> None:
@@ -181,25 +242,51 @@ class Search:
         await self._rest(keys, busy)
 
     async def ask(self, question: Exchange) -> Sequence[Reply]:
-        """Ask over the shared link; wait for a server that is away, but never go on with another one."""
+        """Ask about keys over the shared links; wait for a server that is away, but never go on with another one."""
+        return await self._borne(self._keyed, self._place.ask, question)
+
+    async def _ask(self, one: _Pass, question: Exchange) -> Sequence[Reply]:
+        """Ask a server about all it has, likewise."""
+        return await self._borne(one, one.node.ask, question)
+
+    async def _borne(
+        self, one: _Pass, ask: Callable[[Exchange], Awaitable[Answer]], question: Exchange
+    ) -> Sequence[Reply]:
         while True:
             try:
-                answer = await self._node.ask(question)
-                self._busy += max(0.0, answer.took - self._node.round_trip)
-                self._stay()
+                answer = await ask(question)
+                self._busy += max(0.0, answer.took - one.node.round_trip)
+                self._stay(one)
                 _check(question, answer.replies)
             except Unavailable as error:
-                await self.patience.bear(error.failure)
+                await one.patience.bear(error.failure)
             else:
-                self.patience.answered()
+                one.patience.answered()
                 return answer.replies
 
-    def _stay(self) -> None:
-        now = Target.of(self._node)
-        if self.target is None:
-            self.target = now
-        if not now.is_still(self.target):
-            raise Unavailable(Failure(Kind.CHANGED, "another server process answers by now: look again"))
+    def _stay(self, one: _Pass) -> None:
+        now = Target.of(one.node)
+        one.target = one.target or now
+        if not now.is_still(one.target):
+            raise Unavailable(_MOVED if self._place.is_cluster else _CHANGED)
+
+
+async def settled(place: Place, search: Callable[[], Awaitable[T]]) -> T:
+    """Search, and begin again as long as keys are on the move in a cluster.
+
+    Raises:
+        Unavailable: as `Search.run`; of kind MOVING when they do not come to rest.
+    """
+    clock = place.clock
+    began = clock.now()
+    while True:
+        try:
+            return await search()
+        except Unavailable as error:
+            if error.failure.kind is not Kind.MOVING or clock.now() - began > PATIENCE:
+                raise
+        await clock.sleep(PAUSE)
+        await place.look_again()
 
 
 def _check(question: Exchange, replies: Sequence[Reply]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,6 @@ from tui.engine.schema.model import (
     Index,
     Schema,
     SchemaError,
-    Thresholds,
     TokenRule,
     Ttl,
 )
@@ -36,6 +35,7 @@ from tui.engine.schema.tables import (
     TtlTable,
     Words,
 )
+from tui.engine.thresholds import USUAL, Thresholds
 
 TYPES = ("string", "list", "set", "zset", "hash", "stream")
 INDEX_TYPES = frozenset({"string", "list", "set", "zset", "hash"})
@@ -266,7 +266,7 @@ def _tokens(
 
 def _thresholds(table: ThresholdsTable, place: _Place) -> Thresholds:
     given = msgspec.structs.asdict(table)
-    said = {field.name: given[field.name] for field in fields(Thresholds) if given[field.name] is not None}
+    said = {name: value for name, value in given.items() if value is not None}
     for name, number in said.items():
         place.number(name, number, 1 if name in _SHARES else math.inf)
-    return replace(Thresholds(), **said)
+    return replace(USUAL, **said, said=frozenset(said))

@@ -10,6 +10,7 @@ from tui.engine.schema.asking import PAGE, VALUE, Asker, pages
 from tui.engine.schema.doubts import ENTRIES, Doubts, Suspect, names_keys, unindexed, vanished
 from tui.engine.schema.drift import Drift
 from tui.engine.schema.findings import Example, Finding, Kind, severity_of, worst_first
+from tui.engine.schema.groups import Lacking, lacking
 from tui.engine.schema.model import NO_TTL, Family, Forbidden, Index, Schema
 from tui.engine.schema.sampled import Sampled
 
@@ -66,7 +67,7 @@ class Closer:
                 found += [finding async for finding in self._of_family(schema, family, population) if finding.count]
             if schema.forbidden:
                 found += await self._of_strangers(schema, population)
-        return sorted(found + await self._of_indexes(population, complete=complete), key=worst_first)
+        return sorted(found + await self._of_pairs(population, complete=complete), key=worst_first)
 
     async def _watch(self, index: Index, key: bytes) -> None:
         kinds = await self._asker.types([key])
@@ -136,20 +137,25 @@ class Closer:
         examples = tuple(sampled.examples)
         return [Finding(Kind.FORBIDDEN, severity, schema.name, None, count, own, strangers, examples)]
 
-    # -- indexes ----------------------------------------
+    # -- indexes and groups: what is made by a second command ----------------------------------------
 
-    async def _of_indexes(self, population: int, *, complete: bool) -> list[Finding]:
-        doubts = []
+    async def _of_pairs(self, population: int, *, complete: bool) -> list[Finding]:
+        doubts: list[Doubts | Lacking] = []
         for schema in self._drift.matcher.schemas:
             for index in schema.indexes:
                 doubts += await self._doubts(index, complete=complete)
+            for family in schema.families:
+                if family.groups and family.deprecated is None:
+                    doubts.append(await lacking(family, self._sample(family), self._asker))
         doubts = [one for one in doubts if one.suspects]
         if doubts:
             await self._sleep(SECOND_LOOK)
         found = []
         for one in doubts:
             sampled = await one.confirmed(self._asker)
-            if one.kind is Kind.UNINDEXED:
+            if isinstance(one, Lacking):
+                found.append(self._finding(one.kind, one.family, sampled, population))
+            elif one.kind is Kind.UNINDEXED:
                 found.append(self._finding(one.kind, one.index.of, sampled, population))
             else:
                 found.append(self._of_entries(one, sampled, population))

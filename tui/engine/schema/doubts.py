@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tui.engine.printable import mask, printable
+from tui.engine.printable import beginning, mask
 from tui.engine.schema.asking import PAGE, Asker, Entries, pages
 from tui.engine.schema.findings import Example, Kind
 from tui.engine.schema.model import Index
@@ -69,7 +69,7 @@ class Doubts:
         index, of = self.index.family, self.index.of
         if self.kind is Kind.VANISHED:
             secret = self.index.holds in of.secret
-            name = mask(suspect.name) if secret else printable(suspect.name[:200])
+            name = mask(suspect.name) if secret else beginning(suspect.name, 200)
             return Example(suspect.index, index.shown(suspect.index), f"names {name}")
         assert suspect.target is not None
         return Example(suspect.target, of.shown(suspect.target), f"not in {index.shown(suspect.index)}")

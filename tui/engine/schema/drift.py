@@ -218,7 +218,7 @@ def _worth_reading(schema: Schema) -> Iterable[Family]:
     """Yield the families whose keys deserve a look at what they hold."""
     for family in schema.families:
         text = not family.types or "string" in family.types
-        if family.value is not None or family.longest is not None or (text and schema.forbidden):
+        if family.value is not None or family.longest is not None or family.groups or (text and schema.forbidden):
             yield family
     for index in schema.indexes:
         yield index.family
@@ -252,6 +252,8 @@ def _detail(kind: Kind, family: Family) -> str:
             return f"about {family.expected_bytes[1]:,} bytes each"
         case Kind.TOO_LONG:
             return f"at most {family.longest:,} elements"
+        case Kind.NO_GROUP:
+            return f"groups: {', '.join(printable(group.encode()) for group in family.groups)}"
         case Kind.PLAINTEXT:
             forms = [*family.must.values(), *([family.value] if family.value is not None else [])]
             return f"form: {', '.join(form.name for form in forms)}"

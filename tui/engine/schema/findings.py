@@ -34,6 +34,7 @@ class Kind(StrEnum):
     TOO_LONG = "too-long"
     VANISHED = "vanished-in-index"
     UNINDEXED = "missing-in-index"
+    NO_GROUP = "missing-group"
 
 
 SAYS = {
@@ -49,6 +50,7 @@ SAYS = {
     Kind.TOO_LONG: "have far more elements than the document allows",
     Kind.VANISHED: "name keys that are gone",
     Kind.UNINDEXED: "are missing in their index",
+    Kind.NO_GROUP: "lack a consumer group",
 }
 """What is so, of keys (or of entries of an index)."""
 
@@ -65,6 +67,7 @@ ADVICE = {
     Kind.TOO_LONG: "trim them (LTRIM, ZREMRANGEBYRANK, XADD with MAXLEN) where they are written",
     Kind.VANISHED: "remove the names from the index, and do so in future whenever a key expires or is deleted",
     Kind.UNINDEXED: "revoke them, or add them to the index: a log-out by the index alone does not find them",
+    Kind.NO_GROUP: "create it with XGROUP CREATE (from 0 to have all of it read), and see why nobody reads for it",
 }
 """What to do."""
 

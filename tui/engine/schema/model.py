@@ -10,6 +10,7 @@ from tui.engine.printable import printable
 from tui.engine.schema.forms import Form
 from tui.engine.schema.pattern import Pattern
 from tui.engine.schema.source import Source, Value, first
+from tui.engine.thresholds import Thresholds
 
 NO_TTL = -1
 """What PTTL says of a key that never expires."""
@@ -172,31 +173,6 @@ class Forbidden:
 
     prefix: bytes
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """When numbers are worth a word. Shares are from 0 to 1."""
-
-    memory_warning: float = 0.8
-    """Share of maxmemory in use."""
-    memory_critical: float = 0.9
-    hit_rate: float = 0.5
-    """Below this, caches are worth a review."""
-    fragmentation: float = 1.5
-    """Resident memory per byte used..."""
-    fragmentation_bytes: int = 100 << 20
-    """...once at least this much is used."""
-    slow_per_minute: float = 1.0
-    """New entries of the slow log."""
-    blocked_clients: int = 100
-    """Clients waiting in a blocking command; workers that wait for a queue are among them."""
-    replica_lag: float = 10.0
-    """Seconds."""
-    evictions: bool = False
-    """Whether evicted keys are expected."""
-    far_over: float = 2.0
-    """From this many times what the document estimates, counts and sizes are worth a word."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui.engine.commands import KeyQuestions, Reply
-from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
+from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, lacking, of_reply
 from tui.engine.link import Answer
 from tui.engine.node import Node
 from tui.engine.onepass import Page
@@ -108,6 +108,6 @@ def _fold(
         scanned.keys += len(page.keys)
         drift.take(*page)
     if denied and not scanned.refused:
-        scanned.note = "no sizes: this user needs the ACL rule +memory|usage"
+        scanned.note = f"no sizes: {lacking('+memory|usage')}"
         return KeyQuestions(memory=False)
     return questions

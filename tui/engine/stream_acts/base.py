@@ -65,8 +65,16 @@ class Act(ABC):
     def seen(self, batch: Sequence[Command], replies: Sequence[Reply]) -> int | None:
         """Return how many of that batch were touched, told from the answers; None when they do not tell."""
 
-    def undo(self) -> Sequence[Act]:
-        """Return what takes it back, in this order; nothing when there is no way back."""
+    def precondition(self) -> list[Command]:
+        """Return what to ask before it is done, for `obstacle`."""
+        return []
+
+    def obstacle(self, replies: Sequence[Reply]) -> str:
+        """Return why it must not be done by now, told from the answers: a sentence; empty when it may."""
+        return ""
+
+    def undo(self, elapsed: float = 0.0) -> Sequence[Act]:
+        """Return what takes it back `elapsed` seconds later, in this order; nothing when there is no way back."""
         return ()
 
 

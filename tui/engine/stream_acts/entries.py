@@ -1,4 +1,4 @@
-"""Changes to the entries of a stream: delete, trim, add."""
+"""Changes to the entries of a stream: delete, add."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from typing import ClassVar
 
 from tui.engine.commands import Reply
 from tui.engine.printable import printable
-from tui.engine.stream_acts.base import BATCH, Act, Batches, Command, entries_of, moment_of
-
-STEP = 10_000
-"""Entries that one step of a trim may remove: about a millisecond."""
+from tui.engine.stream_acts.base import BATCH, Act, Batches, Command, entries_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +28,9 @@ class DeleteEntries(Act):
     @property
     def sentence(self) -> str:
         """What would be done."""
-        lag = "; until its groups have read past them the server cannot tell their lag"
-        return f"{entries_of(self.planned)} of {printable(self.key)} are deleted for everybody{lag}"
+        goes, them = ("goes", "it") if self.planned == 1 else ("go", "them")
+        lag = f"until its groups have read past {them} the server cannot tell their lag"
+        return f"{entries_of(self.planned)} of {printable(self.key)} {goes}, for everybody; {lag}"
 
     def batches(self) -> Batches:
         """So many ids at a time."""
@@ -50,51 +48,6 @@ class DeleteEntries(Act):
     def seen(self, batch: Sequence[Command], replies: Sequence[Reply]) -> int | None:
         """Those that are not there."""
         return sum(not reply for reply in replies)
-
-
-@dataclass(frozen=True, slots=True)
-class Trim(Act):
-    """Delete the oldest entries: all before an id, which stays."""
-
-    RULE: ClassVar[str] = "+xtrim"
-    NO_WAY_BACK: ClassVar[str] = "this cannot be undone: the server takes no entry at an old id"
-
-    first_kept: bytes
-    count: int
-    """Entries that go."""
-    exact: bool = True
-    """Whether they were counted; otherwise there are more than that."""
-    unread: tuple[tuple[bytes, int], ...] = ()
-    """Groups that have not been given all of them, and how many they would lose."""
-
-    @property
-    def planned(self) -> int:
-        """Entries."""
-        return self.count
-
-    @property
-    def sentence(self) -> str:
-        """What would be done."""
-        number = entries_of(self.count) if self.exact else f"more than {entries_of(self.count)}"
-        return f"{number} of {printable(self.key)} go, up to {moment_of(self.first_kept)}"
-
-    def batches(self) -> Batches:
-        """Whole nodes of the stream in steps, then what is left of the last one: nobody waits long behind a step."""
-        while (yield [[b"XTRIM", self.key, b"MINID", b"~", self.first_kept, b"LIMIT", STEP]]):
-            pass
-        yield [[b"XTRIM", self.key, b"MINID", b"=", self.first_kept]]
-
-    def done(self, replies: Sequence[Reply]) -> int:
-        """As the server counts."""
-        return int(replies[0])
-
-    def questions(self, batch: Sequence[Command]) -> list[Command]:
-        """What the first entry is."""
-        return [[b"XRANGE", self.key, b"-", b"(" + self.first_kept, b"COUNT", 1]]
-
-    def seen(self, batch: Sequence[Command], replies: Sequence[Reply]) -> int | None:
-        """All went when none is left before the id; otherwise nobody can say how many."""
-        return None if replies[0] else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +99,6 @@ class AddEntry(Act):
         self.added[:] = [entry_id for entry_id, values in replies[0] if values == words][:1]
         return len(self.added)
 
-    def undo(self) -> Sequence[Act]:
+    def undo(self, elapsed: float = 0.0) -> Sequence[Act]:
         """Delete it again."""
         return (DeleteEntries(self.key, tuple(self.added)),) if self.added else ()

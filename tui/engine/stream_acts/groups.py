@@ -55,7 +55,7 @@ class DeleteConsumer(OfGroup):
         """Whether it is among them."""
         return int(all(consumer[1] != self.consumer for consumer in replies[0]))
 
-    def undo(self) -> Sequence[Act]:
+    def undo(self, elapsed: float = 0.0) -> Sequence[Act]:
         """Give it back what it held."""
         if self.more:
             return ()
@@ -140,7 +140,7 @@ class DeleteGroup(OfGroup):
         """Whether it is among them."""
         return int(all(group[1] != self.group for group in replies[0]))
 
-    def undo(self) -> Sequence[Act]:
+    def undo(self, elapsed: float = 0.0) -> Sequence[Act]:
         """Make it again where it was, with all that was pending."""
         if len(self.entries) != self.pending:
             return ()
@@ -233,7 +233,17 @@ class SetId(OfGroup):
                 return {self.to: 1, self.delivered: 0}.get(at)
         return None
 
-    def undo(self) -> Sequence[Act]:
+    def precondition(self) -> list[Command]:
+        """On the way back: where the group is."""
+        return self.questions(()) if self.back else []
+
+    def obstacle(self, replies: Sequence[Reply]) -> str:
+        """What it has read since would be given out once more."""
+        if self.seen((), replies) == 0:
+            return ""
+        return "the group has read on since, or is gone: i moves it from where it is"
+
+    def undo(self, elapsed: float = 0.0) -> Sequence[Act]:
         """Go back to where it was."""
         return (SetId(self.key, self.group, self.delivered, self.to, self.entries_read, back=True),)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tui.engine.commands import Reply
 from tui.engine.printable import printable
 from tui.engine.stream_acts.base import BATCH, Act, Batches, Command, OfGroup, entries_of, slices, span_of
 from tui.engine.streams_look import Pending
+
+TICK = 5
+"""Milliseconds by which a server's clock may be behind itself: it looks at it once per command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Acknowledge(OfGroup):
     entries: tuple[Pending, ...]
     at: float
     """Wall-clock seconds when they were looked at."""
+    taken: list[bool] = field(default_factory=list, compare=False)
+    """By entry, as far as it was done: whether it was this act that took it out, and not somebody else's."""
 
     @property
     def planned(self) -> int:
@@ -33,25 +38,28 @@ class Acknowledge(OfGroup):
         return f"{entries_of(self.planned)} of {self.of} count as done: nobody will work on them again"
 
     def batches(self) -> Batches:
-        """So many ids at a time."""
+        """One command for each, as only then the server tells which of them it took."""
         for ids in slices(self.entries):
-            yield [[b"XACK", self.key, self.group, *ids]]
+            yield [[b"XACK", self.key, self.group, entry_id] for entry_id in ids]
 
     def done(self, replies: Sequence[Reply]) -> int:
         """As the server counts."""
-        return int(replies[0])
+        self.taken.extend(map(bool, replies))
+        return sum(replies)
 
     def questions(self, batch: Sequence[Command]) -> list[Command]:
         """Who holds them now."""
-        return self.owners([word for word in batch[0][3:] if isinstance(word, bytes)])
+        return self.owners([command[3] for command in batch if isinstance(command[3], bytes)])
 
     def seen(self, batch: Sequence[Command], replies: Sequence[Reply]) -> int | None:
         """Those that nobody holds."""
+        self.taken.extend(not reply for reply in replies)
         return sum(not reply for reply in replies)
 
-    def undo(self) -> Sequence[Act]:
-        """Give them back to whom they were given."""
-        return (Return(self.key, self.group, self.entries, self.at),)
+    def undo(self, elapsed: float = 0.0) -> Sequence[Act]:
+        """Give them back to whom they were given; not those that somebody else acknowledged."""
+        mine = tuple(one for one, taken in zip(self.entries, self.taken, strict=False) if taken)
+        return (Return(self.key, self.group, mine, self.at),) if mine else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class Claim(OfGroup):
     at: float
     min_idle: float = 0.0
     """Seconds; entries that were delivered again meanwhile stay where they are."""
+    taken: set[bytes] = field(default_factory=set, compare=False)
+    """Ids of those it took, as far as it was done."""
 
     @property
     def planned(self) -> int:
@@ -86,6 +96,7 @@ class Claim(OfGroup):
 
     def done(self, replies: Sequence[Reply]) -> int:
         """The server names those it has given away."""
+        self.taken.update(replies[0])
         return len(replies[0])
 
     def questions(self, batch: Sequence[Command]) -> list[Command]:
@@ -94,11 +105,14 @@ class Claim(OfGroup):
 
     def seen(self, batch: Sequence[Command], replies: Sequence[Reply]) -> int | None:
         """Those that are held by the one they were to go to."""
-        return sum(1 for reply in replies if reply and reply[0][1] == self.to)
+        taken = [reply[0][0] for reply in replies if reply and reply[0][1] == self.to]
+        self.taken.update(taken)
+        return len(taken)
 
-    def undo(self) -> Sequence[Act]:
-        """Give them back to whom they were given."""
-        return (Return(self.key, self.group, self.entries, self.at),)
+    def undo(self, elapsed: float = 0.0) -> Sequence[Act]:
+        """Give back what is still pending, and was not delivered again since."""
+        mine = tuple(one for one in self.entries if one.id in self.taken)
+        return (Return(self.key, self.group, mine, self.at, untouched_for=elapsed),) if mine else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,8 @@ class Return(OfGroup):
 
     entries: tuple[Pending, ...]
     at: float
+    untouched_for: float | None = None
+    """Seconds: only what is still pending and was not delivered again for so long; None puts in what nobody holds."""
 
     @property
     def planned(self) -> int:
@@ -130,7 +146,9 @@ class Return(OfGroup):
     def _command(self, one: Pending) -> Command:
         last = int((self.at - one.idle) * 1000)
         times: Command = [b"TIME", last, b"RETRYCOUNT", one.deliveries]
-        return [b"XCLAIM", self.key, self.group, one.consumer, 0, one.id, *times, b"FORCE", b"JUSTID"]
+        idle = max(0, int((self.untouched_for or 0.0) * 1000) - TICK)
+        force: Command = [b"FORCE"] if self.untouched_for is None else []
+        return [b"XCLAIM", self.key, self.group, one.consumer, idle, one.id, *times, *force, b"JUSTID"]
 
     def done(self, replies: Sequence[Reply]) -> int:
         """An entry that was deleted from the stream meanwhile does not come back."""

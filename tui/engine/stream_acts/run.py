@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from tui.engine.commands import exchange
 from tui.engine.deployment import Deployment
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
+from tui.engine.purge.refusals import is_moving
 from tui.engine.stream_acts.base import Act, Batches, Command
+from tui.engine.streams_drill import ask_stream
 from tui.engine.writer import writer
 
 RESOLVE_TRIES = 20
@@ -41,7 +43,7 @@ async def carry_out(deployment: Deployment, act: Act) -> Receipt:
     batch: list[Command] = []
     sent = False
     try:
-        async with writer(deployment.nodes[0]) as pen:
+        async with writer(deployment.node_of(act.key)) as pen:
             batches = act.batches()
             batch = next(batches, [])
             while batch:
@@ -51,6 +53,7 @@ async def carry_out(deployment: Deployment, act: Act) -> Receipt:
                 sent = False
                 refused = next((reply for reply in replies if isinstance(reply, ReplyError)), None)
                 if refused is not None:
+                    await deployment.look_again()  # it may only have moved
                     return Receipt(act, done, _refusal(refused, act))
                 touched = act.done(replies)
                 done += touched
@@ -70,21 +73,37 @@ def _after(batches: Batches, touched: int) -> list[Command]:
         return []
 
 
-async def take_back(deployment: Deployment, act: Act) -> Sequence[Receipt]:
-    """Undo an act, step by step; stops at the first failure. Empty when there is no way back."""
+async def take_back(deployment: Deployment, act: Act, elapsed: float = 0.0) -> Sequence[Receipt]:
+    """Undo an act `elapsed` seconds later, step by step, up to the first failure; empty when there is no way back."""
     receipts: list[Receipt] = []
-    for step in act.undo():
-        receipts.append(await carry_out(deployment, step))
+    for step in act.undo(elapsed):
+        obstacle = await _obstacle(deployment, step)
+        receipts.append(Receipt(step, 0, obstacle) if obstacle else await carry_out(deployment, step))
         if receipts[-1].failure is not None:
             break
     return receipts
 
 
+async def _obstacle(deployment: Deployment, step: Act) -> Failure | None:
+    questions = step.precondition()
+    answer = await ask_stream(deployment, step.key, *questions)
+    if not isinstance(answer, list):
+        return answer if isinstance(answer, Failure) else Failure(Kind.CHANGED, answer.sentence)
+    refused = next((reply for reply in answer if isinstance(reply, ReplyError)), None)
+    if refused is not None:
+        return of_reply(refused, "+xinfo|groups")
+    sentence = step.obstacle(answer) if questions else ""
+    return Failure(Kind.CHANGED, sentence) if sentence else None
+
+
 async def _resolve(deployment: Deployment, act: Act, batch: Sequence[Command]) -> int | None:
     """Read back what became of commands whose answer was lost; None when it cannot be told."""
     for _ in range(RESOLVE_TRIES):
-        (answer,) = await deployment.ask_all(exchange([b"TYPE", act.key], *act.questions(batch)))
-        if not isinstance(answer, Failure):
+        try:
+            answer = await deployment.ask(exchange([b"TYPE", act.key], *act.questions(batch)))
+        except Unavailable:
+            pass
+        else:
             _, *replies = answer.replies
             if any(isinstance(reply, ReplyError) for reply in replies):
                 return None
@@ -96,6 +115,8 @@ async def _resolve(deployment: Deployment, act: Act, batch: Sequence[Command]) -
 def _refusal(error: ReplyError, act: Act) -> Failure:
     if error.code == "NOGROUP":
         return Failure(Kind.CHANGED, "the stream or the group is gone")
+    if is_moving(error):
+        return Failure(Kind.MOVING, "the stream is on its way to another node, or has just moved: try again")
     if error.code == "BUSYGROUP":
         return Failure(Kind.CHANGED, "a group of this name is there already")
     return of_reply(error, act.RULE)
