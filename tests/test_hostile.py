@@ -17,7 +17,7 @@ from tui.engine.printable import printable
 OWN = re.compile(
     rb"[\r\n]"
     rb"|\x1b\[[0-9;]*m"
-    rb"|\x1b\[\d{1,3};\d{1,3}H"
+    rb"|\x1b\[(\d{1,2}|1\d\d);\d{1,3}H"
     rb"|\x1b\[\?(1000|1003|1004|1006|1015|1049|2004|2026|25|7)[hl]"
     rb"|\x1b\[\?(2026|2048)\$p"
     rb"|\x1b\[>25u|\x1b\[<u"  # keyboard protocol

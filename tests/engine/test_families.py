@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.hostile import storm
 from tui.demo import SYSTEMS
 from tui.demo.fill import CREATES, FROZEN_NOW, build, plan
+from tui.engine import alike
 from tui.engine.estimate import Sample
 from tui.engine.families import MAX_SHAPES, TTL_BOUNDS_MS, Families, Tally
 from tui.engine.keyshape import Shaper
@@ -267,3 +269,28 @@ def test_a_folded_family_knows_how_sure_it_is() -> None:
     errors = {shape[1]: sample.error(tally.keys, tally.spread) for shape, tally in families.folded().items()}
     assert errors[b"n"] == pytest.approx(errors[b"i"]), "of two families that make up all keys, one varies as the other"
     assert 500 < errors[b"n"] < 1500
+
+
+def test_thousands_of_shapes_that_nothing_has_in_common_cost_no_more_than_some_hundred(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+    taker = alike.taker
+
+    def counting(part: bytes) -> Callable[[bytes], bool]:
+        takes = taker(part)
+
+        def count(other: bytes) -> bool:
+            nonlocal compared
+            compared += 1
+            return takes(other)
+
+        return count
+
+    monkeypatch.setattr(alike, "taker", counting)
+    keys = [b"storm:" + one for one in storm(2 * MAX_SHAPES)]
+    families = Families(Shaper())
+    add(families, keys)
+    folded = families.folded()
+    assert sum(tally.keys for tally in folded.values()) == len(keys)
+    assert 0 < compared < 500_000, "each with each would be sixteen million"

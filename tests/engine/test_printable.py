@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tests.hostile import CORPUS, MEGABYTE, storm
 from tui.engine import printable as module
-from tui.engine.printable import REPLACEMENT, is_safe, mask, parse_printable, printable, scrub
+from tui.engine.printable import REPLACEMENT, beginning, is_safe, mask, parse_printable, printable, scrub, text_of
 
 HOSTILE = st.one_of(
     st.binary(max_size=40),
@@ -38,6 +39,41 @@ def test_the_form_leads_back_to_the_same_bytes(data: bytes) -> None:
 @given(HOSTILE, HOSTILE)
 def test_two_different_names_never_look_the_same(one: bytes, other: bytes) -> None:
     assert (printable(one) == printable(other)) == (one == other)
+
+
+def test_ten_thousand_hostile_strings_are_safe_distinct_and_lead_back_to_their_bytes() -> None:
+    strings = [*CORPUS.values(), *storm(10_000), MEGABYTE]
+    shown = list(map(printable, strings))
+    assert [parse_printable(text) for text in shown] == strings
+    assert all(text.isprintable() and is_safe(text) for text in shown)
+    assert len(set(shown)) == len(set(strings))
+
+
+@settings(deadline=None)
+@given(HOSTILE, st.integers(0, 40))
+def test_a_beginning_says_that_it_is_one_and_halves_no_character(data: bytes, most: int) -> None:
+    shown = beginning(data, most)
+    assert is_safe(shown)
+    if len(data) <= most:
+        assert shown == printable(data)
+    else:
+        kept = parse_printable(shown.removesuffix("…"))
+        assert shown.endswith("…")
+        assert data.startswith(kept)
+        assert most - 3 <= len(kept) <= most
+
+
+def test_a_beginning_of_what_was_cut_already_says_so() -> None:
+    assert beginning(b"abc", 3, 3) == "abc"
+    assert beginning(b"abc", 3, 4) == "abc…"
+    assert beginning("ab日".encode()[:-1], 10, 5) == "ab…"
+    assert beginning(b"ab\xe9", 10) == r"ab\xe9", "all of it: nothing was halved"
+
+
+@settings(deadline=None)
+@given(HOSTILE)
+def test_text_of_our_own_is_made_safe_too(data: bytes) -> None:
+    assert is_safe(text_of(data))
 
 
 def test_all_single_bytes_and_all_pairs_around_the_edges_are_distinct() -> None:
@@ -97,6 +133,7 @@ def test_bytes_have_the_expected_form(data: bytes, text: str) -> None:
         0x205F, 0x2060, 0x2064, 0x2066, 0x2069, 0x206F, 0x2800, 0x3000, 0x3164, 0xE000, 0xF8FF, 0xFE00,
         0xFE0F, 0xFEFF, 0xFFA0, 0xFFF9, 0xFFFC, 0xFFFF, 0x13441, 0x16FE4, 0x1D159, 0x1D173, 0x1F3FB, 0xE0001,
         0xE0041, 0xE007F, 0xE0100, 0xE01EF, 0xF0000, 0x10FFFF, 0x0378, 0x20DD, 0x20E3,
+        0x0903, 0x093E, 0x0BBE, 0x1D165, 0x1171E,
     ],
 )  # fmt: skip
 def test_what_cannot_be_seen_is_written_out(code: int) -> None:

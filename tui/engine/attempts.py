@@ -27,22 +27,36 @@ async def first_of(
         Unavailable: the first that ended has failed.
     """
     pending: set[asyncio.Task[T]] = set()
+
+    def leave(task: asyncio.Task[T]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            unwanted(task.result())
+
     try:
         while True:
             if len(pending) < most:
                 pending.add(asyncio.create_task(attempt(), name="attempt"))
             await asyncio.wait(pending, timeout=every, return_when=asyncio.FIRST_COMPLETED)
-            ended = [task for task in pending if task.done()]
-            if ended:
-                pending.discard(ended[0])
-                return ended[0].result()
+            ended = next((task for task in pending if task.done()), None)
+            if ended is not None:
+                pending.discard(ended)
+                return ended.result()  # at once: a cancellation while it waited for the others would lose it
             slow()
+    except asyncio.CancelledError:
+        await _stop(pending)
+        raise
     finally:
         for task in pending:
+            task.add_done_callback(leave)
             task.cancel()
-        for late in await asyncio.gather(*pending, return_exceptions=True):
-            if not isinstance(late, BaseException):
-                unwanted(late)
+
+
+async def _stop(tasks: set[asyncio.Task[T]]) -> None:
+    """See them end."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 class Beside:
