@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -18,6 +19,29 @@ from tui.engine.session import Options, Session
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts the tests in the background has them ignore ctrl-c, and all that they start as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+LONG = (
+    "test_any_bytes.py",
+    "test_failures.py",
+    "test_footprint.py",
+    "test_rights.py",
+    "test_soak.py",
+    "engine/test_cluster.py",
+    "engine/test_sentinel.py",
+    "engine/test_stream_acts_cluster.py",
+    "engine/test_topology_cluster.py",
+    "engine/test_topology_replication.py",
+    "engine/test_tunnel.py",
+    "engine/purge/test_cluster.py",
+    "engine/retime/test_cluster.py",
+    "engine/revoke/test_cluster.py",
+    "headless/test_acl.py",
+    "headless/test_any_bytes.py",
+    "headless/test_cluster_cli.py",
+)
+"""What needs whole clusters, every failure, or every screen of many users: five minutes more, for `REDTOP_LONG=1`."""
+
+collect_ignore = [] if os.environ.get("REDTOP_LONG") == "1" else list(LONG)
 
 Open = Callable[..., Session]
 Until = Callable[[Callable[[], object]], Awaitable[None]]

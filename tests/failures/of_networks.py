@@ -202,6 +202,8 @@ def _full_backlog() -> Iterator[int]:
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(silent.getsockname())
-        yield silent.getsockname()[1]
-        for filler in fillers:
-            filler.close()
+        try:
+            yield silent.getsockname()[1]
+        finally:
+            for filler in fillers:
+                filler.close()
