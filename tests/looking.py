@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from rich.style import Style
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tests.servers import HOST
 from tui.app import RedtopApp
@@ -18,6 +19,7 @@ from tui.engine.address import Address
 from tui.engine.session import Session
 from tui.panes.base import Pane
 from tui.screens.base import PaneScreen
+from tui.screens.confirm import ConfirmScreen
 from tui.settings import Settings
 
 P = TypeVar("P", bound=Pane[Any])
@@ -83,6 +85,17 @@ class Looking:
     async def until_shown(self, *texts: str, seconds: float = 20) -> float:
         """Poll until all these texts are on screen."""
         return await self.until(lambda: all(text in self.text for text in texts), seconds)
+
+    async def asked(self, kind: type[Screen[Any]] = ConfirmScreen) -> Any:
+        """Wait for a dialog of this kind that listens: a new one is deaf for a moment."""
+        await self.until(lambda: isinstance(self.app.screen, kind) and not getattr(self.app.screen, "deaf", False))
+        return self.app.screen
+
+    async def decline(self) -> None:
+        """Wait until the dialog listens, say no, and wait until it is gone."""
+        dialog = await self.asked()
+        await self.press("escape")
+        await self.until(lambda: self.app.screen is not dialog)
 
 
 @asynccontextmanager

@@ -57,7 +57,6 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("tui.screens.confirm.DEAF", 0.01)
     return tmp_path
 
 
@@ -166,13 +165,14 @@ async def test_purging_a_secret_key_names_it_nowhere(valkey: Server) -> None:
         await look.press("t")
         await look.until_shown("Set TTL", "oauth:refresh:cana…")
         seen = [look.text]
-        await look.press("escape", "R")
-        await look.until_shown("Rename")
+        await look.decline()
+        await look.press("R")
+        await look.until_shown("Rename", "New name")
         seen.append(look.text)
-        await look.press("escape", "d")
+        await look.decline()
+        await look.press("d")
         await look.until_shown("Type delete:", "oauth:refresh:cana…")
         seen.append(look.text)
-        await look.press("escape")
         assert leaks(*seen) == []
 
 

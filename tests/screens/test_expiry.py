@@ -234,10 +234,9 @@ async def test_a_hidden_page_asks_nothing_and_looking_changes_nothing(valkey: Se
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Journals and settings in a folder of this test's own; dialogs listen at once."""
+    """Journals and settings in a folder of this test's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("tui.screens.confirm.DEAF", 0.01)
     return tmp_path
 
 

@@ -344,8 +344,8 @@ async def test_another_server_gets_pages_of_its_own(look: Looking, valkey: Serve
 
 async def answer(look: Looking, text: str) -> None:
     """Type into the dialog's field and press its button."""
-    await look.until(lambda: isinstance(look.app.screen, ConfirmScreen) and not look.app.screen.deaf)
-    look.app.screen.query_one(Input).value = text
+    dialog = await look.asked()
+    dialog.query_one(Input).value = text
     await look.press("enter", "enter")
     await look.until(lambda: not isinstance(look.app.screen, ConfirmScreen))
 
@@ -378,12 +378,10 @@ async def test_nothing_is_changed_when_the_answer_is_no_or_the_key_changed_meanw
     await jump(look, "queue:jobs")
     await look.until_shown("Inspector · list")
     await look.press("t")
-    await look.until(lambda: isinstance(look.app.screen, ConfirmScreen) and not look.app.screen.deaf)
-    await look.press("escape")
-    await look.until(lambda: not isinstance(look.app.screen, ConfirmScreen))
+    await look.decline()
     assert valkey.ask("TTL", "queue:jobs") == -1
     await look.press("t")
-    await look.until(lambda: isinstance(look.app.screen, ConfirmScreen) and not look.app.screen.deaf)
+    await look.asked()
     valkey.ask("EXPIRE", "queue:jobs", 5000)
     await answer(look, "2h")
     await look.until_shown("Nothing was changed", "look again")

@@ -65,20 +65,15 @@ def digest(server: Server) -> tuple[Any, list[int]]:
     return server.ask("DEBUG", "DIGEST"), server.ask_all([("PEXPIRETIME", key) for key in keys])
 
 
-async def dialog(look: Looking, kind: type[ConfirmScreen] | type[ProgressScreen] | type[JournalsScreen]) -> Any:
-    await look.until(lambda: isinstance(look.app.screen, kind) and not getattr(look.app.screen, "deaf", False))
-    return look.app.screen
-
-
 async def preview(look: Looking, prefix: str, exclude: str = "") -> ConfirmScreen:
     """Ask for a purge of the namespace under the cursor, and come to what has to be confirmed."""
     await look.press("d")
-    form = await dialog(look, ConfirmScreen)
+    form = await look.asked()
     assert [field.value for field in form.query(Input)] == [prefix, ""]
     form.query(Input).last().value = exclude
     await look.press("enter", "enter")
     await look.until(lambda: look.app.screen is not form and isinstance(look.app.screen, ConfirmScreen))
-    question = await dialog(look, ConfirmScreen)
+    question = await look.asked()
     assert isinstance(question, ConfirmScreen)
     return question
 
@@ -91,7 +86,7 @@ async def confirm(look: Looking, question: ConfirmScreen, *texts: str) -> Progre
     await look.until(lambda: not yes.disabled)
     yes.focus()
     await look.press("enter")
-    work = await dialog(look, ProgressScreen)
+    work = await look.asked(ProgressScreen)
     await look.until(lambda: work.done)
     await look.until_shown("Close")
     assert isinstance(work, ProgressScreen)
@@ -111,10 +106,10 @@ async def test_a_namespace_is_purged_and_all_of_it_comes_back(look: Looking, val
     await look.until_shown("Receipt")
     _check_receipt(state)
     await look.press("enter", "u")
-    await dialog(look, JournalsScreen)
+    await look.asked(JournalsScreen)
     await look.until_shown("session:*", "can be undone")
     await look.press("enter")
-    await confirm(look, await dialog(look, ConfirmScreen))
+    await confirm(look, await look.asked())
     await look.until_shown("restored  1,000")
     assert digest(valkey) == before
 
@@ -164,14 +159,14 @@ async def test_one_key_is_deleted_from_the_keys_page_and_comes_back(look: Lookin
     await look.press("enter")
     await look.until_shown("Inspector · string")
     await look.press("d")
-    question = await dialog(look, ConfirmScreen)
+    question = await look.asked()
     await look.until_shown("Delete a key", "session:7", "Type delete:")
     await confirm(look, question, "delete")
     assert valkey.ask("EXISTS", "session:7") == 0
     await look.press("enter", "u")
-    await dialog(look, JournalsScreen)
+    await look.asked(JournalsScreen)
     await look.press("enter")
-    await confirm(look, await dialog(look, ConfirmScreen))
+    await confirm(look, await look.asked())
     assert digest(valkey) == before
 
 
@@ -206,10 +201,10 @@ async def test_an_interrupted_purge_is_offered_at_the_next_start(valkey: Server,
     await _interrupt(valkey, state / "state" / "redtop" / "journals")
     assert valkey.ask("DBSIZE") < 1050
     async with looking(valkey.port) as look:
-        await dialog(look, JournalsScreen)
+        await look.asked(JournalsScreen)
         await look.until_shown("was interrupted", "session:*", "interrupted")
         await look.press("enter")
-        await confirm(look, await dialog(look, ConfirmScreen))
+        await confirm(look, await look.asked())
         await look.press("enter")
         assert digest(valkey) == before
 
@@ -243,20 +238,20 @@ async def test_an_interrupted_change_of_ttls_is_offered_at_the_next_start(
     await killed(node, folder, 8)  # the server has given the new TTLs, and nobody has heard its answer
     assert expiries(valkey) != before
     async with looking(valkey.port) as look:
-        await dialog(look, JournalsScreen)
+        await look.asked(JournalsScreen)
         await look.until_shown("was interrupted", "TTL of lock:flow:{int}: set 1h", "interrupted")
         await look.press(key)
-        screen = await dialog(look, ConfirmScreen)
+        screen = await look.asked()
         await look.until_shown("finishes" if key == "F" else "undoes", "lock:flow:{int}")
         await confirm(look, screen, *["finish"] * (key == "F"))
         await look.until_shown("changed   100" if key == "F" else "put back  100")
         await look.press("enter")
         if key == "F":
             await look.press("u")
-            screen = await dialog(look, JournalsScreen)
+            screen = await look.asked(JournalsScreen)
             await look.until_shown("can be undone")
             await look.press("enter")
-            await confirm(look, await dialog(look, ConfirmScreen))
+            await confirm(look, await look.asked())
             await look.until_shown("put back  100")
         assert expiries(valkey) == before
 

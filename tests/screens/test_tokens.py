@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.widgets import Button, Input
@@ -84,14 +83,9 @@ def held(look: Looking) -> list[str]:
     return [row.cells[0].plain.strip("● ") for row in look.pane(HeldPane).query_one(Table).rows]
 
 
-async def dialog(look: Looking, kind: type[Any]) -> Any:
-    await look.until(lambda: isinstance(look.app.screen, kind) and not getattr(look.app.screen, "deaf", False))
-    return look.app.screen
-
-
 async def confirm(look: Looking, *texts: str) -> ProgressScreen:
     """Type what is asked for, and wait for the receipt."""
-    question = await dialog(look, ConfirmScreen)
+    question = await look.asked()
     for field, text in zip(question.query(Input), texts, strict=True):
         field.value = text
     yes = question.query_one("#yes", Button)
@@ -174,7 +168,7 @@ async def test_a_pasted_token_is_found_and_never_shown(look: Looking) -> None:
 @pytest.mark.usefixtures("quick")
 async def test_all_of_a_user_is_revoked_after_typing_the_name(look: Looking, valkey: Server, state: Path) -> None:
     await look.press("x")
-    question = await dialog(look, ConfirmScreen)
+    question = await look.asked()
     await look.until_shown("all of ann", "refresh_token 4 → access_token 4", "without asking the", "▲ none")
     assert question.focused is question.query_one("#cancel")
     assert question.query_one("#yes", Button).disabled
@@ -195,7 +189,7 @@ async def test_all_of_a_user_is_revoked_after_typing_the_name(look: Looking, val
 async def test_one_login_goes_with_its_refresh_token_and_the_others_stay(look: Looking, valkey: Server) -> None:
     await look.press("enter", "down")
     await look.press("x")
-    await dialog(look, ConfirmScreen)
+    await look.asked()
     await look.until_shown("one login of ann", "of the same user: refresh_token 3 ·", "access_token 3")
     await confirm(look, "ann")
     await look.until_shown("revoked   one login of ann")
@@ -211,7 +205,7 @@ async def test_one_key_alone_warns_of_the_refresh_token(look: Looking, valkey: S
     assert key is not None
     assert key.role.family.name == "access_token"
     await look.press("X")
-    await dialog(look, ConfirmScreen)
+    await look.asked()
     await look.until_shown("one token of ann", "the refresh token, which mints new access")
     await confirm(look, "ann")
     assert valkey.ask("EXISTS", key.key) == 0
@@ -221,7 +215,7 @@ async def test_one_key_alone_warns_of_the_refresh_token(look: Looking, valkey: S
 @pytest.mark.usefixtures("quick")
 async def test_a_whole_family_is_revoked_by_its_number(look: Looking, valkey: Server) -> None:
     await look.press("X")
-    question = await dialog(look, ConfirmScreen)
+    question = await look.asked()
     await look.until_shown("refresh_token", "access_token", "Family:")
     question.query_one(Input).value = "refresh_token"
     await look.until(lambda: not question.query_one("#yes").disabled)
@@ -236,7 +230,7 @@ async def test_a_whole_family_is_revoked_by_its_number(look: Looking, valkey: Se
 async def test_nothing_goes_when_the_answer_is_no(look: Looking, valkey: Server) -> None:
     before = valkey.ask("DBSIZE")
     await look.press("x")
-    question = await dialog(look, ConfirmScreen)
+    question = await look.asked()
     question.query_one(Input).value = "bob"
     await look.press("right", "enter")
     await look.press("escape")
@@ -250,7 +244,7 @@ async def test_in_production_the_profile_has_to_be_named_as_well(valkey: Server)
     async with looking(valkey.port, WIDE, settings=settings) as look:
         await complete(look)
         await look.press("x")
-        await dialog(look, ConfirmScreen)
+        await look.asked()
         await look.until_shown("Type the profile's name, prod-eu")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Self
@@ -25,7 +25,7 @@ from tui.engine.secrecy import Secrecy
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of, unless_stopped
 from tui.headless.purge_json import Document, of_plan, of_purge, write
 from tui.headless.purge_print import answer, complain, is_terminal, print_lines, somebody_there
-from tui.headless.purge_progress import progress
+from tui.headless.purge_progress import progress, receipt_of
 from tui.options import FINE, NOT_ALL, REFUSED
 from tui.purge_rules import PurgeRules, rules
 from tui.settings import Settings, schemas_of
@@ -216,7 +216,7 @@ class _Purge:
             limit=rules.journal_bytes,
             stop=stop,
         )
-        return await receipt_of(work)
+        return await receipt_of(work, Receipt, progress_words)
 
     def _account(self, made: Plan, receipt: Receipt, stop: Stop) -> int:
         if self._wish.as_json:
@@ -237,17 +237,6 @@ class _Purge:
             write(document, sys.stdout)
 
 
-async def receipt_of(work: AsyncGenerator[Progress | Receipt, None]) -> Receipt:
-    """Follow a purge with a bar until its receipt is there."""
-    with progress("ctrl-c: stop") as show:
-        async with aclosing(work):
-            async for seen in work:
-                if isinstance(seen, Receipt):
-                    return seen
-                show(_progress_words(seen), seen.done / seen.planned if seen.planned else 1.0)
-    raise AssertionError("a purge ends with a receipt")
-
-
 def code_of(receipt: Receipt, stop: Stop) -> int:
     """Return the exit code that says whether all of it is gone."""
     counts = receipt.counts
@@ -257,13 +246,15 @@ def code_of(receipt: Receipt, stop: Stop) -> int:
     return NOT_ALL if left or receipt.failure is not None else FINE
 
 
-def _progress_words(seen: Progress) -> str:
+def progress_words(seen: Progress) -> tuple[str, float]:
+    """Return what is to be said of a purge on its way, and how much of it is done, from 0 to 1."""
+    share = seen.done / seen.planned if seen.planned else 1.0
     if seen.waiting is not None:
-        return seen.waiting.sentence
+        return seen.waiting.sentence, share
     counts = seen.counts
     others = ((counts.changed, "changed"), (counts.skipped, "skipped"), (counts.failed, "failed"))
     named = "".join(f", {count(number)} {name}" for number, name in others if number)
-    return f"{count(seen.remaining)} left{named}, {rate(seen.keys_per_s)}"
+    return f"{count(seen.remaining)} left{named}, {rate(seen.keys_per_s)}", share
 
 
 def _why_nothing(made: Plan) -> Line:

@@ -1,16 +1,36 @@
-"""A progress bar for a purge and an undo: words, how far, what ctrl-c does."""
+"""A progress bar for whatever changes many keys: words, how far, what ctrl-c does."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from typing import TypeVar, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 Show = Callable[[str, float], None]
 """Takes what there is to say (safe text), and how much is done, from 0 to 1."""
+
+SeenT = TypeVar("SeenT")
+ReceiptT = TypeVar("ReceiptT")
+
+
+async def receipt_of(
+    work: AsyncGenerator[SeenT | ReceiptT, None], kind: type[ReceiptT], said: Callable[[SeenT], tuple[str, float]]
+) -> ReceiptT:
+    """Follow work with a bar until its receipt, which is of that kind, is there.
+
+    `said` makes of the progress on the way the words (safe text), and how much is done, from 0 to 1.
+    """
+    with progress("ctrl-c: stop") as show:
+        async with aclosing(work):
+            async for seen in work:
+                if isinstance(seen, kind):
+                    return seen
+                show(*said(cast("SeenT", seen)))
+    raise AssertionError("work ends with a receipt")
 
 
 @contextmanager

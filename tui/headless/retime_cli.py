@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from tui.engine.place import Place
 from tui.engine.purge.journals import Entry
@@ -15,7 +13,7 @@ from tui.engine.retime.undo import undo
 from tui.headless.on_server import Stop
 from tui.headless.purge_json import write
 from tui.headless.purge_print import print_lines
-from tui.headless.purge_progress import progress
+from tui.headless.purge_progress import receipt_of
 from tui.headless.retime_json import of_finish, of_undo
 from tui.options import FINE, NOT_ALL
 from tui.words.retime_words import receipt_lines, undo_receipt_lines
@@ -26,7 +24,7 @@ from tui.words.units import rate as per_second
 async def undo_ttls(place: Place, entry: Entry, stop: Stop, *, share: float, rate: float | None, as_json: bool) -> int:
     """Put back what a change of TTLs has replaced, print the receipt, and return the exit code."""
     started, here = place.clock.now(), Target.of(place)
-    receipt = await _undone(undo(place, entry.path, share=share, rate=rate, stop=stop))
+    receipt = await receipt_of(undo(place, entry.path, share=share, rate=rate, stop=stop), UndoReceipt, _undo_words)
     if as_json:
         restarted = entry.target is not None and not here.is_still(entry.target)
         write(of_undo(receipt, entry, restarted=restarted, seconds=place.clock.now() - started), sys.stdout)
@@ -43,7 +41,7 @@ async def finish_ttls(
     place: Place, entry: Entry, stop: Stop, *, share: float, rate: float | None, as_json: bool
 ) -> int:
     """Bring an interrupted change of TTLs to its end, print the receipt, and return the exit code."""
-    receipt = await _finished(finish(place, entry.path, share=share, rate=rate, stop=stop))
+    receipt = await receipt_of(finish(place, entry.path, share=share, rate=rate, stop=stop), Receipt, _progress_words)
     if as_json:
         write(of_finish(receipt), sys.stdout)
     else:
@@ -55,26 +53,12 @@ async def finish_ttls(
     return NOT_ALL if left or receipt.failure is not None else FINE
 
 
-async def _undone(work: AsyncGenerator[UndoCounts | UndoReceipt, None]) -> UndoReceipt:
-    """Follow it with a bar until its receipt is there."""
-    with progress("ctrl-c: stop") as show:
-        async with aclosing(work):
-            async for seen in work:
-                if isinstance(seen, UndoReceipt):
-                    return seen
-                done = seen.restored + seen.changed + seen.gone + seen.past + seen.failed
-                show(f"{count(seen.remaining)} left", done / max(1, done + seen.remaining))
-    raise AssertionError("an undo ends with a receipt")
+def _undo_words(seen: UndoCounts) -> tuple[str, float]:
+    done = seen.restored + seen.changed + seen.gone + seen.past + seen.failed
+    return f"{count(seen.remaining)} left", done / max(1, done + seen.remaining)
 
 
-async def _finished(work: AsyncGenerator[Progress | Receipt, None]) -> Receipt:
-    """Follow it with a bar until its receipt is there."""
-    with progress("ctrl-c: stop") as show:
-        async with aclosing(work):
-            async for seen in work:
-                if isinstance(seen, Receipt):
-                    return seen
-                left = seen.planned - seen.counts.decided
-                waits = seen.waiting.sentence if seen.waiting else f"{count(left)} left, {per_second(seen.keys_per_s)}"
-                show(waits, seen.counts.decided / max(1, seen.planned))
-    raise AssertionError("a change ends with a receipt")
+def _progress_words(seen: Progress) -> tuple[str, float]:
+    left = seen.planned - seen.counts.decided
+    words = seen.waiting.sentence if seen.waiting else f"{count(left)} left, {per_second(seen.keys_per_s)}"
+    return words, seen.counts.decided / max(1, seen.planned)

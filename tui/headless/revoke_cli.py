@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from tui.engine.schema.model import Family
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of, unless_stopped
 from tui.headless.purge_json import Document, write
 from tui.headless.purge_print import answer, complain, is_terminal, print_lines, somebody_there
-from tui.headless.purge_progress import progress
+from tui.headless.purge_progress import progress, receipt_of
 from tui.headless.revoke_json import of_plan, of_receipt
 from tui.options import FINE, NOT_ALL, REFUSED
 from tui.settings import Settings, schemas_of
@@ -154,7 +154,7 @@ class _Revocation:
             except _NotConfirmed:
                 return self._refuse(made, now, "that is not what was asked for; nothing was removed")
         work = execute(place, made, audit_log(), share=self._share, stop=stop)
-        return self._account(await _receipt_of(work), stop)
+        return self._account(await receipt_of(work, Receipt, _progress_words), stop)
 
     async def _plan(self, place: Place) -> Plan:
         with progress("ctrl-c: leave") as show:
@@ -202,23 +202,13 @@ class _Revocation:
             write(document, sys.stdout)
 
 
-async def _receipt_of(work: AsyncGenerator[Progress | Receipt, None]) -> Receipt:
-    """Follow a revocation with a bar until its receipt is there."""
-    with progress("ctrl-c: stop") as show:
-        async with aclosing(work):
-            async for seen in work:
-                if isinstance(seen, Receipt):
-                    return seen
-                show(_progress_words(seen), seen.share if seen.scan else 0.0)
-    raise AssertionError("a revocation ends with a receipt")
-
-
-def _progress_words(seen: Progress) -> str:
+def _progress_words(seen: Progress) -> tuple[str, float]:
+    share = seen.share if seen.scan else 0.0
     if seen.waiting is not None:
-        return seen.waiting.sentence
+        return seen.waiting.sentence, share
     late = f", {count(seen.late)} came late" if seen.late else ""
     looking = f", looking again ({seen.scan})" if seen.scan else ""
-    return f"{count(seen.counts.removed)} removed{late}{looking}"
+    return f"{count(seen.counts.removed)} removed{late}{looking}", share
 
 
 def _why_nothing(wish: Wish) -> Line:

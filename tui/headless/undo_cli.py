@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,16 +15,17 @@ from rich.table import Table
 
 from tui.engine.address import shown
 from tui.engine.place import Place
+from tui.engine.purge.account import Receipt
 from tui.engine.purge.finish import finish
 from tui.engine.purge.journals import Entry, State, describe
 from tui.engine.purge.request import Target
 from tui.engine.purge.undo import UndoProgress, UndoReceipt, undo
 from tui.engine.retime.journals import every_journal, is_of_ttls
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of
-from tui.headless.purge_cli import code_of, receipt_of
+from tui.headless.purge_cli import code_of, progress_words
 from tui.headless.purge_json import of_journals, of_receipt, of_undo, write
 from tui.headless.purge_print import print_lines
-from tui.headless.purge_progress import progress
+from tui.headless.purge_progress import receipt_of
 from tui.headless.report_text import Name
 from tui.headless.retime_cli import finish_ttls, undo_ttls
 from tui.options import BAD_USAGE, FINE, NOT_ALL
@@ -88,7 +88,7 @@ class _Undo:
 
     async def _finished(self, place: Place, entry: Entry, stop: Stop) -> int:
         work = finish(place, entry.path, share=self._share, rate=self._rate, stop=stop)
-        receipt = await receipt_of(work)
+        receipt = await receipt_of(work, Receipt, progress_words)
         if self._as_json:
             write(of_receipt(receipt), sys.stdout)
         else:
@@ -96,7 +96,8 @@ class _Undo:
         return code_of(receipt, stop)
 
     async def _undone(self, place: Place, entry: Entry, stop: Stop) -> int:
-        receipt = await _followed(undo(place, entry.path, share=self._share, rate=self._rate, stop=stop))
+        work = undo(place, entry.path, share=self._share, rate=self._rate, stop=stop)
+        receipt = await receipt_of(work, UndoReceipt, _progress_words)
         if self._as_json:
             write(of_undo(receipt, entry), sys.stdout)
         else:
@@ -136,17 +137,10 @@ class _Undo:
         raise Ended(BAD_USAGE, f"there is no journal {shown(name)}: `redtop journals` lists those there are")
 
 
-async def _followed(work: AsyncGenerator[UndoProgress | UndoReceipt, None]) -> UndoReceipt:
-    """Follow an undo with a bar until its receipt is there."""
-    with progress("ctrl-c: stop") as show:
-        async with aclosing(work):
-            async for seen in work:
-                if isinstance(seen, UndoReceipt):
-                    return seen
-                remaining = seen.counts.remaining
-                waits = seen.waiting.sentence if seen.waiting else f"{count(remaining)} left, {rate(seen.keys_per_s)}"
-                show(waits, 1 - remaining / seen.total if seen.total else 1.0)
-    raise AssertionError("an undo ends with a receipt")
+def _progress_words(seen: UndoProgress) -> tuple[str, float]:
+    remaining = seen.counts.remaining
+    words = seen.waiting.sentence if seen.waiting else f"{count(remaining)} left, {rate(seen.keys_per_s)}"
+    return words, 1 - remaining / seen.total if seen.total else 1.0
 
 
 def _what(entry: Entry) -> Line:

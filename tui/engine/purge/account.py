@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Self
 
 from tui.engine.failure import Failure
 from tui.engine.purge.request import Target
@@ -86,10 +87,9 @@ class Receipt:
 
 
 @dataclass(slots=True)
-class Book:
-    """Where the account is kept while it goes on."""
+class Account:
+    """What every change of many keys counts while it goes on."""
 
-    removed: int = 0
     changed: int = 0
     gone: int = 0
     failed: int = 0
@@ -101,7 +101,11 @@ class Book:
     reasons: Counter[str] = field(default_factory=Counter)
     changed_keys: list[bytes] = field(default_factory=list)
     failed_keys: list[bytes] = field(default_factory=list)
-    left_keys: list[bytes] = field(default_factory=list)
+
+    @property
+    def decided(self) -> int:
+        """Keys whose turn has been, as far as is known."""
+        return self.changed + self.gone + self.failed
 
     def change(self, keys: Iterable[bytes]) -> None:
         """Book keys that are not what was previewed."""
@@ -110,7 +114,7 @@ class Book:
             note(self.changed_keys, key)
 
     def fail(self, key: bytes, why: str) -> None:
-        """Book a key that could not be removed."""
+        """Book a key to which it could not be done."""
         self.failed += 1
         self.reasons[why] += 1
         note(self.failed_keys, key)
@@ -120,6 +124,35 @@ class Book:
         self.left += keys
         self.skipped += keys
         self.reasons[why] += keys
+
+    @classmethod
+    def of_all(cls, books: Iterable[Self]) -> Self:
+        """Add up the accounts of several servers."""
+        total = cls()
+        for book in books:
+            for name in (each.name for each in fields(cls)):
+                mine, more = getattr(total, name), getattr(book, name)
+                match mine:
+                    case int():
+                        setattr(total, name, mine + more)
+                    case Counter():
+                        mine.update(more)
+                    case _:
+                        mine.extend(more[: NAMED - len(mine)])
+        return total
+
+
+@dataclass(slots=True)
+class Book(Account):
+    """Where the account of a purge is kept while it goes on."""
+
+    removed: int = 0
+    left_keys: list[bytes] = field(default_factory=list)
+
+    @property
+    def decided(self) -> int:
+        """Keys whose turn has been, as far as is known."""
+        return self.counts.done
 
     def leave(self, key: bytes) -> None:
         """Book a key that is to be left."""
@@ -132,22 +165,6 @@ class Book:
         """The numbers as they stand."""
         numbers = (self.removed, self.changed, self.gone, self.failed, self.unknown, self.skipped, self.without_undo)
         return Counts(*numbers)
-
-    @classmethod
-    def of_all(cls, books: Iterable[Book]) -> Book:
-        """Add up the accounts of several servers."""
-        total = cls()
-        for book in books:
-            for name in ("removed", "changed", "gone", "failed", "unknown", "skipped", "without_undo", "left"):
-                setattr(total, name, getattr(total, name) + getattr(book, name))
-            total.reasons.update(book.reasons)
-            for mine, more in zip(total._named, book._named, strict=True):
-                mine.extend(more[: NAMED - len(mine)])
-        return total
-
-    @property
-    def _named(self) -> tuple[list[bytes], ...]:
-        return self.changed_keys, self.failed_keys, self.left_keys
 
 
 def note(names: list[bytes], key: bytes) -> None:

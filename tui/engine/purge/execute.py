@@ -6,21 +6,21 @@ import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui import __version__
 from tui.engine.failure import Failure, Kind, Unavailable
 from tui.engine.place import Place, Where, place_of
-from tui.engine.purge.account import Book, Progress, Receipt, Speed
+from tui.engine.purge.account import Book, Progress, Receipt
 from tui.engine.purge.batches import BATCH, BATCH_BYTES, PLAIN_BATCH, Batch, Care, by_slot, cut, plain
+from tui.engine.purge.execution import Execution, Part
 from tui.engine.purge.frames import FORMAT, Header
 from tui.engine.purge.journal import Journal, of_disk
-from tui.engine.purge.keystore import BIG, Item, PlannedKeys
-from tui.engine.purge.pacing import PASSING, Pacer
+from tui.engine.purge.keystore import BIG, Item
+from tui.engine.purge.pacing import Pacer
 from tui.engine.purge.plan import Plan
 from tui.engine.purge.removing import Removal
-from tui.engine.purge.request import Big, Target
+from tui.engine.purge.request import Big
 from tui.engine.purge.watching import watched
 
 LANES = 2
@@ -59,41 +59,19 @@ async def execute(
             yield step
 
 
-@dataclass(slots=True)
-class _Part:
-    """The keys of one server, and what comes of them."""
-
-    label: str
-    """The server's; safe text."""
-    keys: PlannedKeys
-    book: Book = field(default_factory=Book)
-    lanes: list[Removal] = field(default_factory=list)
-    failure: Failure | None = None
-    """Why its keys were left."""
-
-
-class _Execution:
+class _Execution(Execution[Book]):
     def __init__(
         self, place: Place, plan: Plan, big: Big, share: float, rate: float | None, stop: asyncio.Event
     ) -> None:
-        self._place = place
-        self._plan = plan
+        super().__init__(place, plan, Book, stop)
         self._big = big
-        self._stop = stop
-        self._planned = len(plan.keys)
-        members = plan.target.members or (plan.target,)
-        self._parts = [_Part(one.label, keys) for one, keys in zip(members, plan.keys.parts, strict=True)]
         self._pacer = Pacer(place.nodes[0], share, rate)
-        self._halted = False
-        self._speed = Speed()
 
     def progress(self) -> Progress:
         """Return how far it has come."""
-        counts, seconds = Book.of_all(part.book for part in self._parts).counts, self._pacer.seconds
-        patiences = [lane.patience for part in self._parts for lane in part.lanes]
-        waiting = next((patience.waiting for patience in patiences if patience.waiting), None)
+        counts, seconds = self._so_far.counts, self._pacer.seconds
         speed = self._speed.at(seconds, counts.done)
-        return Progress(counts, self._planned, speed, seconds, waiting)
+        return Progress(counts, self._planned, speed, seconds, self._waiting)
 
     async def run(self, folder: Path | None, limit: int | None) -> Receipt:
         """Remove, and account for it."""
@@ -105,20 +83,14 @@ class _Execution:
                 journal = self._open(folder, limit) if self._plan.request.undo and folder else None
                 if journal is not None:
                     stack.callback(journal.close)
-                await self._remove(journal)
+                for part in self._parts:
+                    self._prepare(part, journal)
+                await self._run_all()
             except Unavailable as error:
                 failure = error.failure
             book = self._account()
-            path, failure = self._close(journal, book, failure)
+            path, failure = self._close(journal, book, failure, {"removed": book.removed})
         return self._receipt(path, book, failure)
-
-    def _still_there(self) -> None:
-        if not Target.of(self._place).is_still(self._plan.target):
-            raise Unavailable(
-                Failure(
-                    Kind.CHANGED, "the plan was made on another server process, or before its role changed: plan again"
-                )
-            )
 
     def _open(self, folder: Path, limit: int | None) -> Journal:
         """Begin the journal, unless it is clear from the start that it will not fit."""
@@ -156,20 +128,7 @@ class _Execution:
             planned=self._planned,
         )
 
-    async def _remove(self, journal: Journal | None) -> None:
-        """Remove the keys of all servers at the same time.
-
-        Raises:
-            Unavailable: at least one of them could not go on.
-        """
-        for part in self._parts:
-            self._prepare(part, journal)
-        runs = [self._run(part, lane) for part in self._parts for lane in part.lanes]
-        errors = [error for error in await asyncio.gather(*runs, return_exceptions=True) if error is not None]
-        for error in sorted(errors, key=lambda error: isinstance(error, Unavailable)):
-            raise error
-
-    def _prepare(self, part: _Part, journal: Journal | None) -> None:
+    def _prepare(self, part: Part[Book], journal: Journal | None) -> None:
         request = self._plan.request
         care = Care(request.undo, request.undo_secrets, self._big is Big.WITH_UNDO)
         run_id, batches = self._plan.target.run_id, self._batches(part)
@@ -179,22 +138,7 @@ class _Execution:
             for _ in range(lanes)
         ]
 
-    async def _run(self, part: _Part, lane: Removal) -> None:
-        try:
-            await lane.run()
-        except Unavailable as error:
-            part.failure = error.failure
-            # The others end after the batch under way, unless it is only one node of several that is away.
-            self._halted |= len(self._parts) == 1 or error.failure.kind not in PASSING
-            raise
-        except BaseException:
-            self._halted = True
-            raise
-
-    def _told_to_stop(self) -> bool:
-        return self._halted or self._stop.is_set()
-
-    def _batches(self, part: _Part) -> Iterator[Batch]:
+    def _batches(self, part: Part[Book]) -> Iterator[Batch]:
         """Cut the keys of a server into batches; in a cluster those of a batch are of one slot."""
         undo = self._plan.request.undo
         most = self._pacer.most(BATCH if undo else PLAIN_BATCH)
@@ -203,46 +147,17 @@ class _Execution:
         for group in by_slot(items, most) if self._place.is_cluster else (items,):
             yield from cut(group, most, BATCH_BYTES) if undo else plain(group, most)
 
-    def _kept(self, part: _Part, items: Iterator[Item]) -> Iterator[Item]:
+    def _kept(self, part: Part[Book], items: Iterator[Item]) -> Iterator[Item]:
         """Leave big keys out when they are to be left."""
         leaves = self._plan.request.undo and self._big is Big.LEAVE and self._plan.found.big_keys
         return self._without_big(part, items) if leaves else items
 
-    def _without_big(self, part: _Part, items: Iterator[Item]) -> Iterator[Item]:
+    def _without_big(self, part: Part[Book], items: Iterator[Item]) -> Iterator[Item]:
         for item in items:
             if item.flags & BIG:
                 part.book.leave(item.key)
             else:
                 yield item
-
-    def _account(self) -> Book:
-        """Add up what came of all keys; those without a word were not reached."""
-        for part in self._parts:
-            book = part.book
-            skipped = len(part.keys) - book.counts.done - book.unknown
-            if part.failure is not None and skipped > book.left and self._place.is_cluster:
-                book.stay(skipped - book.left, f"left on {part.label}: {part.failure.sentence}")
-            book.skipped = skipped
-        return Book.of_all(part.book for part in self._parts)
-
-    def _close(
-        self, journal: Journal | None, book: Book, failure: Failure | None
-    ) -> tuple[Path | None, Failure | None]:
-        """End the journal; without an end mark when nobody knows what came of the last batch."""
-        if journal is None:
-            return None, failure
-        if not journal.outline.batches:
-            journal.discard()
-            return None, failure
-        if not book.unknown:
-            try:
-                journal.end({"removed": book.removed, "cancelled": self._is_cancelled(book)})
-            except Unavailable as error:
-                failure = failure or error.failure
-        return journal.path, failure
-
-    def _is_cancelled(self, book: Book) -> bool:
-        return self._stop.is_set() and book.skipped > book.left
 
     def _receipt(self, journal: Path | None, book: Book, failure: Failure | None) -> Receipt:
         plan = self._plan

@@ -13,14 +13,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from tui.engine.commands import Exchange, Reply, exchange
-from tui.engine.failure import Failure, Kind, Unavailable
+from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
 from tui.engine.node import Node
 from tui.engine.place import Pens, Place
+from tui.engine.purge.account import Account
 from tui.engine.purge.batches import Batch
 from tui.engine.purge.current import Current
 from tui.engine.purge.pacing import FIRST_REST, LAST_REST, Pacer, Patience
+from tui.engine.purge.refusals import is_of_one_key, named, why
 from tui.engine.writer import PATIENCE, Writer
 
+TRIES = 3
+"""Times that a single key which changes under one's eyes is tried."""
 SLOW_LINE = 4 << 20
 """Bytes per second that a value must at least come at; its reader is patient for as long."""
 
@@ -34,9 +38,10 @@ class Lane(ABC):
         run_id: str,
         batches: Iterator[Batch],
         pacer: Pacer,
+        book: Account,
         told_to_stop: Callable[[], bool],
     ) -> None:
-        """Work on the server process `run_id` only, as `Pens` says. Several lanes may share the batches."""
+        """Work on the server process `run_id` only, as `Pens` says. Several lanes may share batches and book."""
         self.patience = Patience(place.nodes[0], told_to_stop)
         self._place = place
         self._run_id = run_id
@@ -48,6 +53,7 @@ class Lane(ABC):
         self._moving: Failure | None = None
         """Why the last batch was put aside."""
         self._pacer = pacer
+        self._account = book
         self._told_to_stop = told_to_stop
         self._pens: Pens | None = None
         self._pen: Writer | None = None
@@ -76,14 +82,6 @@ class Lane(ABC):
     async def _do(self, batch: Batch) -> None:
         """Take a batch, the first of `_again`, through all steps; cut short, it is put back, or in doubt."""
 
-    @abstractmethod
-    def _give_up(self, batch: Batch) -> None:
-        """Account for a batch of which nobody knows what became of it."""
-
-    @abstractmethod
-    def _stay(self, batch: Batch, why: str) -> None:
-        """Account for a batch that could not be reached."""
-
     # -- one after the other --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -105,7 +103,7 @@ class Lane(ABC):
                     return
         finally:
             if self._in_doubt is not None:
-                self._give_up(self._in_doubt)
+                self._account.unknown += len(self._in_doubt.items)
 
     async def _work(self) -> None:
         if self._in_doubt is not None:
@@ -143,10 +141,33 @@ class Lane(ABC):
         batch.since = self._place.clock.now() if batch.since is None else batch.since
         self._moving = failure
         if self.patience.is_over(batch.since):
-            self._stay(batch, failure.sentence)
+            self._account.stay(len(batch.items), failure.sentence)
         else:
             self._aside.append(batch)
         return True
+
+    def _refused(self, refused: ReplyError, batch: Batch, rule: str) -> None:
+        """Look for the key for whose sake a batch was refused.
+
+        Raises:
+            Unavailable: no batch would fare better now; this one is still to come.
+        """
+        if not is_of_one_key(refused):
+            self._again.appendleft(batch)
+            raise Unavailable(named(refused, rule))
+        if len(batch.items) == 1:
+            self._account.fail(batch.items[0].key, why(refused))
+        else:
+            self._try_again(batch)
+
+    def _try_again(self, batch: Batch) -> None:
+        """Try a batch in halves; a single key that never stands still has changed."""
+        if len(batch.items) > 1:
+            self._again.extendleft(reversed(batch.halves()))
+        elif batch.tries + 1 < TRIES:
+            self._again.appendleft(Batch(batch.items, batch.tries + 1, batch.doubtful, batch.since))
+        else:
+            self._account.change(item.key for item in batch.items)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 

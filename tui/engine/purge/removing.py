@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from tui.engine.commands import Reply, exchange
-from tui.engine.failure import ReplyError, Unavailable
+from tui.engine.failure import Unavailable
 from tui.engine.place import Place
 from tui.engine.purge.account import Book
 from tui.engine.purge.batches import Batch, Care, Limbo
@@ -27,11 +27,9 @@ from tui.engine.purge.journal import Journal
 from tui.engine.purge.keystore import BIG, LOOSE, SECRET, Item
 from tui.engine.purge.lane import Lane
 from tui.engine.purge.pacing import Pacer
-from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
+from tui.engine.purge.refusals import first_error, named, stop_for_all, why
 from tui.engine.writer import Writer
 
-TRIES = 3
-"""Times that a single key which changes under one's eyes is tried."""
 RESTORE_MOST = 500 << 20
 """Bytes of a payload that can be sent back: servers take no more than 512 MB in one word."""
 TOO_LONG = "longer than any server takes back: undo could not restore it"
@@ -52,7 +50,7 @@ class Removal(Lane):
         told_to_stop: Callable[[], bool],
     ) -> None:
         """Remove as `Lane` says. Several may share batches, journal and book."""
-        super().__init__(place, run_id, batches, pacer, told_to_stop)
+        super().__init__(place, run_id, batches, pacer, book, told_to_stop)
         self.missing: set[bytes] = set()
         """Doubtful keys that were found missing: an attempt before has removed them. Kept when `keeps_missing`."""
         self.keeps_missing = False
@@ -64,12 +62,6 @@ class Removal(Lane):
     @property
     def _in_doubt(self) -> Batch | None:
         return None if self._limbo is None else self._limbo.batch
-
-    def _give_up(self, batch: Batch) -> None:
-        self._book.unknown += len(batch.items)
-
-    def _stay(self, batch: Batch, why: str) -> None:
-        self._book.stay(len(batch.items), why)
 
     async def _prove(self, pen: Writer) -> None:
         """Make sure that MULTI is not refused: what follows it would run at once."""
@@ -177,29 +169,6 @@ class Removal(Lane):
         self._book.removed += removed
         self._book.gone += len(going) - removed
         self._book.without_undo += min(removed, len(going) - len(recorded))
-
-    def _refused(self, refused: ReplyError, batch: Batch, rule: str) -> None:
-        """Look for the key for whose sake a batch was refused.
-
-        Raises:
-            Unavailable: no batch would fare better now; this one is still to come.
-        """
-        if not is_of_one_key(refused):
-            self._again.appendleft(batch)
-            raise Unavailable(named(refused, rule))
-        if len(batch.items) == 1:
-            self._book.fail(batch.items[0].key, why(refused))
-        else:
-            self._try_again(batch)
-
-    def _try_again(self, batch: Batch) -> None:
-        """Try a batch in halves; a single key that never stands still has changed."""
-        if len(batch.items) > 1:
-            self._again.extendleft(reversed(batch.halves()))
-        elif batch.tries + 1 < TRIES:
-            self._again.appendleft(Batch(batch.items, batch.tries + 1, batch.doubtful, batch.since))
-        else:
-            self._book.change(item.key for item in batch.items)
 
     def _settle(self, number: int | None, left: Sequence[int] = ()) -> None:
         if number is not None and self._journal is not None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tui.engine.failure import Failure
-from tui.engine.purge.account import NAMED, note
+from tui.engine.purge.account import Account
 from tui.engine.purge.request import Target
 
 
@@ -98,50 +96,15 @@ class UndoReceipt:
 
 
 @dataclass(slots=True)
-class Book:
-    """Where the account is kept while it goes on."""
+class Book(Account):
+    """Where the account of a change of TTLs is kept while it goes on."""
 
     done: int = 0
-    changed: int = 0
-    gone: int = 0
-    failed: int = 0
-    unknown: int = 0
-    skipped: int = 0
-    without_undo: int = 0
-    left: int = 0
-    """Of the skipped, those that could not be reached."""
-    reasons: Counter[str] = field(default_factory=Counter)
-    changed_keys: list[bytes] = field(default_factory=list)
-    failed_keys: list[bytes] = field(default_factory=list)
 
-    @classmethod
-    def of_all(cls, books: Iterable[Book]) -> Book:
-        """Add up the accounts of several servers."""
-        total = cls()
-        for book in books:
-            for name in ("done", "changed", "gone", "failed", "unknown", "skipped", "without_undo", "left"):
-                setattr(total, name, getattr(total, name) + getattr(book, name))
-            total.reasons.update(book.reasons)
-            for mine, more in ((total.changed_keys, book.changed_keys), (total.failed_keys, book.failed_keys)):
-                mine.extend(more[: NAMED - len(mine)])
-        return total
-
-    def change(self, key: bytes) -> None:
-        """Book a key that is not what was previewed."""
-        self.changed += 1
-        note(self.changed_keys, key)
-
-    def stay(self, keys: int, why: str) -> None:
-        """Book keys that cannot be reached, and why."""
-        self.left += keys
-        self.skipped += keys
-        self.reasons[why] += keys
-
-    def fail(self, key: bytes, why: str) -> None:
-        """Book a key that could not be changed."""
-        self.failed += 1
-        self.reasons[why] += 1
-        note(self.failed_keys, key)
+    @property
+    def decided(self) -> int:
+        """Keys whose turn has been, as far as is known."""
+        return self.counts.decided
 
     @property
     def counts(self) -> Counts:

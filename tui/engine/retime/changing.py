@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tui.engine.commands import Reply
-from tui.engine.failure import ReplyError, Unavailable
 from tui.engine.place import Place
 from tui.engine.purge.batches import Batch
 from tui.engine.purge.current import Picture
@@ -28,13 +27,11 @@ from tui.engine.purge.journal import Journal
 from tui.engine.purge.keystore import SECRET, Item
 from tui.engine.purge.lane import Lane
 from tui.engine.purge.pacing import Pacer
-from tui.engine.purge.refusals import first_error, is_of_one_key, named, stop_for_all, why
+from tui.engine.purge.refusals import first_error, stop_for_all, why
 from tui.engine.retime.account import Book
 from tui.engine.retime.records import recorded
 from tui.engine.writer import Writer
 
-TRIES = 3
-"""Times that a single key which changes under one's eyes is tried."""
 RULES = "+multi, +exec, +pexpireat and +persist"
 
 OVER = "the time it was to get is over by now: left as it was"
@@ -71,7 +68,7 @@ class Changing(Lane):
         told_to_stop: Callable[[], bool],
     ) -> None:
         """Change as `Lane` says. Several may share journal and book."""
-        super().__init__(place, run_id, batches, pacer, told_to_stop)
+        super().__init__(place, run_id, batches, pacer, book, told_to_stop)
         self.done_before: set[bytes] = set()
         """Keys of doubtful batches that had their new expiry already."""
         self._wanted = wanted
@@ -82,12 +79,6 @@ class Changing(Lane):
     @property
     def _in_doubt(self) -> Batch | None:
         return None if self._sent is None else self._sent.batch
-
-    def _give_up(self, batch: Batch) -> None:
-        self._book.unknown += len(batch.items)
-
-    def _stay(self, batch: Batch, why: str) -> None:
-        self._book.stay(len(batch.items), why)
 
     async def _prove(self, pen: Writer) -> None:
         """Make sure that MULTI is not refused: what follows it would run at once."""
@@ -145,7 +136,7 @@ class Changing(Lane):
             elif about.is_missing:
                 self._book.gone += 1
             else:
-                self._book.change(item.key)
+                self._book.change([item.key])
         return changes
 
     # -- step 4 and 5 -------------------------------------------------------------------------------------------
@@ -170,29 +161,6 @@ class Changing(Lane):
         self._book.gone += len(gone)
         self._book.without_undo += sum(bool(item.flags & SECRET) for item in done)
         self._settle(sent, left=[at for at, item in enumerate(sent.recorded) if item.key in gone])
-
-    def _refused(self, refused: ReplyError, batch: Batch, rule: str) -> None:
-        """Look for the key for whose sake a batch was refused.
-
-        Raises:
-            Unavailable: no batch would fare better now; this one is still to come.
-        """
-        if not is_of_one_key(refused):
-            self._again.appendleft(batch)
-            raise Unavailable(named(refused, rule))
-        if len(batch.items) == 1:
-            self._book.fail(batch.items[0].key, why(refused))
-        else:
-            self._try_again(batch)
-
-    def _try_again(self, batch: Batch) -> None:
-        """Try a batch in halves; a single key that never stands still has changed."""
-        if len(batch.items) > 1:
-            self._again.extendleft(reversed(batch.halves()))
-        elif batch.tries + 1 < TRIES:
-            self._again.appendleft(Batch(batch.items, batch.tries + 1, batch.doubtful, batch.since))
-        else:
-            self._book.change(batch.items[0].key)
 
     def _settle(self, sent: _Sent, left: Sequence[int] = ()) -> None:
         if sent.number is not None:
