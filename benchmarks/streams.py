@@ -24,9 +24,9 @@ from benchmarks.terminal import Terminal
 from tests.servers import HOST, Server
 from tui.engine.address import Address
 from tui.engine.session import Session
-from tui.engine.streams_board import StreamBoard
-from tui.engine.streams_drill import Inside, PendingPages, look_inside
-from tui.engine.tail_live import LiveTail
+from tui.engine.streams.board import StreamBoard
+from tui.engine.streams.drill import Inside, PendingPages, look_inside
+from tui.engine.tail.live import LiveTail
 
 PRESSES = 200
 """Keys for the 99th percentile."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tests.servers import HOST, Server, free_port
 from tui.demo.wire import Wire
-from tui.engine.slots import SLOTS, slot_of
+from tui.engine.cluster.slots import SLOTS, slot_of
 
 NODE_TIMEOUT_MS = 1000
 """Milliseconds after which nodes think that another is gone: short, for tests wait for it."""

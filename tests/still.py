@@ -19,24 +19,24 @@ from tui.demo.fill import FROZEN_NOW, build, plan
 from tui.demo.wire import Command
 from tui.engine.address import Address
 from tui.engine.deployment import DeploymentState
-from tui.engine.elements import Page
 from tui.engine.entries import Entries
-from tui.engine.expiring import Expiries, Expiring
+from tui.engine.expiry.expiring import Expiries, Expiring
 from tui.engine.failure import Failure, Kind
 from tui.engine.footprint import Cost
 from tui.engine.info import Identity
-from tui.engine.inspect import KeyFacts
 from tui.engine.keylist import Listing, Row
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import Keyspace
 from tui.engine.node import NodeState, Phase
+from tui.engine.onekey.elements import Page
+from tui.engine.onekey.inspect import KeyFacts
 from tui.engine.schema.model import Schema
 from tui.engine.session import Options, Session
 from tui.engine.status import Status, StatusWatch
-from tui.engine.streams import Group, Stream, StreamList, Streams
+from tui.engine.streams.overview import Group, Stream, StreamList, Streams
 from tui.engine.survey import Survey
-from tui.engine.tail import Entry, Tail, TailSnapshot
-from tui.engine.values import decode
+from tui.engine.tail.glance import Entry, Tail, TailSnapshot
+from tui.engine.values.kinds import decode
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.panes.inspector import InspectorPane
 from tui.screens.keys import KeysPage

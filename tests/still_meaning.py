@@ -10,12 +10,12 @@ from tests.drifting import BUILT_IN
 from tests.still import KEYS, PAGE, state, vitals, world
 from tui.demo import SYSTEMS
 from tui.demo.fill import FROZEN_NOW, build, plan
-from tui.engine.cliffs import ExpirySample
-from tui.engine.expiring import Expiries, Expiring
-from tui.engine.filling import filling_of
+from tui.engine.expiry.cliffs import ExpirySample
+from tui.engine.expiry.expiring import Expiries, Expiring
+from tui.engine.expiry.filling import filling_of
+from tui.engine.expiry.outlook import Outlook, Outlooks
 from tui.engine.findings import Findings, Known
 from tui.engine.keyshape import Shaper
-from tui.engine.outlook import Outlook, Outlooks
 from tui.engine.purge.request import Target
 from tui.engine.revoke.board import Board, TokenBoard, _Book
 from tui.engine.revoke.falling import fall

@@ -7,13 +7,13 @@ from dataclasses import replace
 from tests.still import stream_list, tail
 from tui.demo.fill import FROZEN_NOW
 from tui.engine.session import Session
-from tui.engine.streams_board import Board, StreamBoard, rank
-from tui.engine.streams_drill import Inside
-from tui.engine.streams_look import Group, Pending, Stream
-from tui.engine.streams_trouble import Thresholds, troubles_of
-from tui.engine.tail_channels import Listening
-from tui.engine.tail_live import LiveTail, LiveTailing
-from tui.engine.tail_window import Lines
+from tui.engine.streams.board import Board, StreamBoard, rank
+from tui.engine.streams.drill import Inside
+from tui.engine.streams.look import Group, Pending, Stream
+from tui.engine.streams.trouble import Thresholds, troubles_of
+from tui.engine.tail.channels import Listening
+from tui.engine.tail.live import LiveTail, LiveTailing
+from tui.engine.tail.window import Lines
 from tui.screens.streams import StreamsPage
 
 OLD = 1_640.0

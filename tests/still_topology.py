@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 from tests.still import MEMORY
 from tui.demo.fill import FROZEN_NOW
-from tui.engine.cluster_view import Moving, Seen, View
+from tui.engine.cluster.view import Moving, Seen, View
 from tui.engine.failure import Failure, Kind
 from tui.engine.info import Info
 from tui.engine.node import NodeState, Phase
-from tui.engine.nodelook import Look, OwnCost
-from tui.engine.replication import replication_of
 from tui.engine.session import Session
-from tui.engine.slot_stats import SlotStats
-from tui.engine.topology_cluster import ClusterPicture, cluster_troubles
-from tui.engine.topology_picture import Kind as Sort
-from tui.engine.topology_picture import Picture
-from tui.engine.topology_single import single_members
-from tui.engine.topology_watch import TopologyWatch
+from tui.engine.topology.clusters import ClusterPicture, cluster_troubles
+from tui.engine.topology.nodelook import Look, OwnCost
+from tui.engine.topology.picture import Kind as Sort
+from tui.engine.topology.picture import Picture
+from tui.engine.topology.replication import replication_of
+from tui.engine.topology.single import single_members
+from tui.engine.topology.slot_stats import SlotStats
+from tui.engine.topology.watch import TopologyWatch
 
 PRIMARIES = ("10.0.4.11:6379", "10.0.4.12:6379", "10.0.4.13:6379")
 REPLICAS = ("10.0.4.21:6379", "10.0.4.22:6379", "10.0.4.23:6379")

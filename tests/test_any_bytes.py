@@ -27,8 +27,8 @@ from tests.storming import NUMBER, SHOWN, STORM, THOROUGH, as_shown, dialog_is_w
 from tests.test_hostile import check, check_restored
 from tests.watched import Watched, watched
 from tui.cli import main
+from tui.engine.cluster.slots import SLOTS
 from tui.engine.printable import is_safe, printable
-from tui.engine.slots import SLOTS
 
 pytestmark = pytest.mark.timeout(7200 if THOROUGH else 300)
 

@@ -130,7 +130,7 @@ def servers_below() -> set[int]:
 FAULTY = """
 import sys
 from tui.cli import main
-from tui.engine.streams import StreamList
+from tui.engine.streams.overview import StreamList
 
 async def broken(self, keys):
     canary = "canary-in-a-local"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.cluster import Cluster
 from tests.servers import HOST, Server
 from tui.engine.session import Session
-from tui.engine.topology_picture import Level, Member, Picture
-from tui.engine.topology_watch import TopologyWatch
+from tui.engine.topology.picture import Level, Member, Picture
+from tui.engine.topology.watch import TopologyWatch
 
 
 class Watching:

@@ -28,8 +28,8 @@ from tui.engine.connection import connect, explain
 from tui.engine.failure import Failure, Kind, Unavailable
 from tui.engine.footprint import Footprint
 from tui.engine.link import Link
-from tui.engine.names import Found, addresses
 from tui.engine.printable import is_safe
+from tui.engine.reach.names import Found, addresses
 from tui.settings import Settings
 
 PASSWORD = "open sesame"

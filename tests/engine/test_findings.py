@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Open, Until
 from tests.drifting import BUILT_IN, kinds
-from tests.engine.test_schema_drift import PLANTED, filled
+from tests.engine.schema.test_drift import PLANTED, filled
 from tests.servers import HOST, Server
 from tui.demo import SYSTEMS
 from tui.engine.address import Address

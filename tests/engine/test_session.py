@@ -13,13 +13,13 @@ from tests.conftest import Open, Until
 from tests.engine.test_pace import ManualClock, turns
 from tests.servers import HOST, Server, free_port
 from tui.engine.address import Address
-from tui.engine.expiring import Expiries
+from tui.engine.expiry.expiring import Expiries
 from tui.engine.feed import Feed
 from tui.engine.session import Collector, Options, Session
 from tui.engine.status import StatusWatch
-from tui.engine.streams import StreamList
+from tui.engine.streams.overview import StreamList
 from tui.engine.survey import Survey
-from tui.engine.tail import Tail
+from tui.engine.tail.glance import Tail
 from tui.engine.vitals import Pulse
 
 EVERYTHING: tuple[type[Collector[Any]], ...] = (Pulse, StatusWatch, Survey, StreamList, Tail, Expiries)

@@ -23,8 +23,8 @@ from tui.app import RedtopApp
 from tui.demo.wire import Wire
 from tui.engine.address import Address, Tls
 from tui.engine.failure import ReplyError, Unavailable, of_reply
-from tui.engine.names import Found, addresses
 from tui.engine.node import Phase
+from tui.engine.reach.names import Found, addresses
 from tui.engine.status import Status, StatusWatch
 from tui.engine.writer import writer
 from tui.screens.base import PaneScreen

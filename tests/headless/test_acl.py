@@ -12,26 +12,26 @@ from pathlib import Path
 import pytest
 
 from tests.driving import PRODUCTS
+from tests.engine.expiry.retime.test_retime import SET, executed, planned, undone
+from tests.engine.expiry.retime.test_retime import fill as fill_locks
 from tests.engine.purge.conftest import THOROUGH
-from tests.engine.retime.test_retime import SET, executed, planned, undone
-from tests.engine.retime.test_retime import fill as fill_locks
-from tests.engine.test_stream_acts import entries_of
-from tests.engine.test_stream_acts import fill as fill_stream
+from tests.engine.streams.test_acts import entries_of
+from tests.engine.streams.test_acts import fill as fill_stream
 from tests.servers import HOST, Server
 from tui.cli import main
 from tui.engine.address import Address
 from tui.engine.commands import Purpose, exchange, name_of
 from tui.engine.deployment import Deployment
-from tui.engine.edit import Rename, SetTtl, apply
-from tui.engine.inspect import KeyFacts, look
+from tui.engine.onekey.edit import Rename, SetTtl, apply
+from tui.engine.onekey.inspect import KeyFacts, look
 from tui.engine.rules import Rules, Wanted, beginning, rules_for, server_of, touched_by
 from tui.engine.session import Session
-from tui.engine.stream_acts.base import Act
-from tui.engine.stream_acts.entries import DeleteEntries
-from tui.engine.stream_acts.pending import Acknowledge, Claim
-from tui.engine.stream_acts.plan import plan_add, plan_delete_consumer, plan_delete_group, plan_set_id
-from tui.engine.stream_acts.plan_trim import plan_trim
-from tui.engine.stream_acts.run import carry_out, take_back
+from tui.engine.streams.acts.base import Act
+from tui.engine.streams.acts.entries import DeleteEntries
+from tui.engine.streams.acts.pending import Acknowledge, Claim
+from tui.engine.streams.acts.plan import plan_add, plan_delete_consumer, plan_delete_group, plan_set_id
+from tui.engine.streams.acts.plan_trim import plan_trim
+from tui.engine.streams.acts.run import carry_out, take_back
 from tui.options import BAD_USAGE, COULD_NOT_LOOK, FINE, NOT_ALL
 from tui.settings import schemas_of
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Open, Until
-from tests.engine.retime.test_crashes import Killed, death_at
-from tests.engine.retime.test_retime import SET, executed, expiries, fill, planned
+from tests.engine.expiry.retime.test_crashes import Killed, death_at
+from tests.engine.expiry.retime.test_retime import SET, executed, expiries, fill, planned
 from tests.headless.test_purge_cli import JOURNALS, UNDO, Bench
 from tests.headless.test_report import check
 from tests.servers import Server

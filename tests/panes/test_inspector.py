@@ -16,10 +16,10 @@ from textual.widgets import Input
 from tests.looking import Looking, looking
 from tests.servers import Server
 from tui.engine.address import Address, Tls
-from tui.engine.elements import Element, piece
-from tui.engine.inspect import KeyFacts
+from tui.engine.onekey.elements import Element, piece
+from tui.engine.onekey.inspect import KeyFacts
 from tui.engine.rediscli import cli_command
-from tui.engine.values import decode
+from tui.engine.values.kinds import decode
 from tui.panes.inspector import InspectorPane
 from tui.words.factsheet import fact_lines, key_lines, ttl_text
 from tui.words.valueview import element_lines, inline, text_lines
@@ -131,6 +131,15 @@ async def test_a_search_is_done_by_the_server_and_escape_ends_it(look: Looking) 
     await look.until_shown(" 20 element 20")
     await look.press("slash", *"nowhere")
     await look.until_shown("nothing in it contains 'nowhere'")
+
+
+async def test_a_search_in_a_key_that_is_gone_by_then_finds_nothing_to_do(look: Looking) -> None:
+    pane = await inspected(look, "list")
+    pane.filter = "ment 24"
+    pane.inspect(b"never was")
+    await look.until_shown("there is no such key now")
+    await look.until(lambda: not any(worker.group == "search" and worker.is_running for worker in look.app.workers))
+    assert pane.facts is None
 
 
 async def test_the_ttl_counts_down(look: Looking) -> None:

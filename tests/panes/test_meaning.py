@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.engine.test_schema_drift import filled
+from tests.engine.schema.test_drift import filled
 from tests.looking import QUICK, Looking, looking
 from tests.servers import Server
 from tui.panes.namespaces import NamespacesPane

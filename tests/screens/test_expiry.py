@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button, Input
 
-from tests.engine.test_schema_drift import filled
+from tests.engine.schema.test_drift import filled
 from tests.looking import QUICK, Looking, looking
 from tests.servers import Server
 from tui.engine.commands import WRITES
@@ -32,7 +32,7 @@ FAULTMAVEN = replace(QUICK, schemas=("faultmaven",))
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.engine.schema.closer.SECOND_LOOK", 0.01)
-    monkeypatch.setattr("tui.engine.outlook.AGAIN", 0.0)
+    monkeypatch.setattr("tui.engine.expiry.outlook.AGAIN", 0.0)
 
 
 def fill(server: Server) -> None:

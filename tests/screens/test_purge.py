@@ -12,9 +12,9 @@ import pytest
 from textual.widgets import Button, Input
 
 from tests.conftest import Open, Until
-from tests.engine.retime.test_crashes import killed
-from tests.engine.retime.test_retime import expiries
-from tests.engine.retime.test_retime import fill as fill_locks
+from tests.engine.expiry.retime.test_crashes import killed
+from tests.engine.expiry.retime.test_retime import expiries
+from tests.engine.expiry.retime.test_retime import fill as fill_locks
 from tests.looking import QUICK, Looking, looking
 from tests.servers import HOST, Server
 from tui.engine.address import Address

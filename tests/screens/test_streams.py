@@ -15,9 +15,9 @@ from tui.engine.address import Address
 from tui.engine.schema.model import Family, Schema
 from tui.engine.schema.pattern import Pattern
 from tui.engine.session import Options, Session
-from tui.engine.streams_board import StreamBoard
-from tui.engine.streams_trouble import Thresholds
-from tui.engine.tail_live import LiveTail
+from tui.engine.streams.board import StreamBoard
+from tui.engine.streams.trouble import Thresholds
+from tui.engine.tail.live import LiveTail
 from tui.panes.streams_inside import InsidePane
 from tui.panes.streams_tail import LiveTailPane
 from widgets.log import Log

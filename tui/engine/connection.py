@@ -24,9 +24,9 @@ from redis.maint_notifications import MaintNotificationsConfig
 from tui.engine.address import Address, shown
 from tui.engine.failure import Failure, Kind, Unavailable, lacking
 from tui.engine.link import Link
-from tui.engine.names import addresses, reach
-from tui.engine.tls import context, distrust
-from tui.engine.tunnel import Tunnels
+from tui.engine.reach.names import addresses, reach
+from tui.engine.reach.tls import context, distrust
+from tui.engine.reach.tunnel import Tunnels
 
 CONNECT_TIMEOUT = 1.0
 """Seconds for the connection, and again for the login: what takes longer is a state to show, not to wait for."""

@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 
 from tui.engine.address import Address
 from tui.engine.clock import Clock
-from tui.engine.cluster import Cluster, down
+from tui.engine.cluster.nodes import Cluster, down
+from tui.engine.cluster.owners import Topology
+from tui.engine.cluster.redirects import route
 from tui.engine.commands import Exchange, Permit
 from tui.engine.failure import Failure, Kind, Unavailable
 from tui.engine.feed import Feed
-from tui.engine.finder import Finder
 from tui.engine.footprint import Footprint, total_of
 from tui.engine.info import Identity
 from tui.engine.link import Answer
 from tui.engine.node import Node, NodeState, Phase
-from tui.engine.redirects import route
-from tui.engine.sentinel import LOOK_EVERY as ASK_SENTINEL_EVERY
-from tui.engine.sentinel import Sentinels
-from tui.engine.topology import Topology
+from tui.engine.reach.finder import Finder
+from tui.engine.reach.sentinel import LOOK_EVERY as ASK_SENTINEL_EVERY
+from tui.engine.reach.sentinel import Sentinels
 
 _WORST_FIRST = (Phase.REFUSED, Phase.LOST, Phase.CONNECTING, Phase.LATE, Phase.BUSY, Phase.LIVE)
 LOOK_EVERY, TROUBLED = 1.0, 0.25

@@ -15,8 +15,8 @@ from operator import add
 
 from tui.engine import alike
 from tui.engine.estimate import Sample, Spread, Strata
+from tui.engine.expiry.lifetimes import BOUNDS_MS, BUCKETS, bucket_sums, median_ms
 from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper
-from tui.engine.lifetimes import BOUNDS_MS, BUCKETS, bucket_sums, median_ms
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
 """Upper bounds of the TTL buckets (a minute, ten, an hour, a day, a week); one more bucket holds the rest.

@@ -17,11 +17,11 @@ from tui.engine.deployment import Deployment
 from tui.engine.entries import Entries
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.feed import Feed
-from tui.engine.inspect import ask
 from tui.engine.keyshape import Shaper
 from tui.engine.link import Answer
 from tui.engine.node import Node
 from tui.engine.nodescan import REFUSED_REST, UNAVAILABLE_REST, Ground
+from tui.engine.onekey.inspect import ask
 from tui.engine.patterns import escape
 from tui.engine.printable import parse_printable, printable
 from tui.engine.session import Session

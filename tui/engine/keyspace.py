@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.engine.estimate import Sample
+from tui.engine.expiry.lifetimes import UNKNOWN, Lifetimes
 from tui.engine.failure import Failure
 from tui.engine.families import Tally
 from tui.engine.keyshape import Shape, has_placeholder
-from tui.engine.lifetimes import UNKNOWN, Lifetimes
 from tui.engine.printable import printable
 
 

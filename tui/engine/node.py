@@ -7,19 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tui.engine.address import Address
-from tui.engine.attempts import Beside, first_of
 from tui.engine.checkup import Checkup
 from tui.engine.clock import Clock
 from tui.engine.commands import Exchange, Permit, exchange
 from tui.engine.connection import connect
 from tui.engine.failure import WAITS_FOR_A_PERSON, Failure, Kind, ReplyError, Unavailable, of_reply
 from tui.engine.footprint import Footprint
-from tui.engine.guide import Guide, Straight
 from tui.engine.info import Identity, Info
 from tui.engine.link import Answer, Link
 from tui.engine.phase import NodeState, Phase
+from tui.engine.reach.attempts import Beside, first_of
+from tui.engine.reach.guide import Guide, Straight
+from tui.engine.reach.tunnel import Tunnels
 from tui.engine.rights import Rights
-from tui.engine.tunnel import Tunnels
 
 TICK = 0.1
 """Seconds between looks at the link; costs the server nothing."""

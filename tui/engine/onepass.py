@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from tui.engine.cluster.routing import is_unsettled
 from tui.engine.commands import Reply
 from tui.engine.estimate import Sample
 from tui.engine.failure import ReplyError
@@ -15,7 +16,6 @@ from tui.engine.families import Families
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import BigKey, Keyspace, Soon, family_of, lifetimes_of
 from tui.engine.printable import printable
-from tui.engine.routing import is_unsettled
 
 KEPT_STREAMS = 2000
 """Streams remembered."""

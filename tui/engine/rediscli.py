@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 
 from tui.engine.address import Address
-from tui.engine.inspect import KeyFacts
-from tui.engine.readers import WINDOW
-from tui.engine.reading import PAGE
+from tui.engine.onekey.inspect import KeyFacts
+from tui.engine.onekey.readers import WINDOW
+from tui.engine.onekey.reading import PAGE
 
 _BARE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+").fullmatch
 _PLAIN = re.compile(rb"[ #%-\[\]^_a-~]*").fullmatch

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import click
 
+from tui.engine.expiry.retime.journals import every_journal, is_of_ttls
 from tui.engine.failure import Failure
 from tui.engine.place import Place
 from tui.engine.printable import parse_printable
@@ -20,7 +21,6 @@ from tui.engine.purge.execute import execute
 from tui.engine.purge.journals import State, prune
 from tui.engine.purge.plan import Plan, Preview, plan
 from tui.engine.purge.request import Big, Request, Target
-from tui.engine.retime.journals import every_journal, is_of_ttls
 from tui.engine.secrecy import Secrecy
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of, unless_stopped
 from tui.headless.purge_json import Document, of_plan, of_purge, write

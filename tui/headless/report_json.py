@@ -8,8 +8,8 @@ import math
 from tui.engine.address import shown
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.printable import printable
-from tui.engine.streams_ids import age_of
-from tui.engine.streams_look import Consumer, Group, Stream
+from tui.engine.streams.ids import age_of
+from tui.engine.streams.look import Consumer, Group, Stream
 from tui.headless.report_look import Look
 
 SCHEMA_VERSION = 1

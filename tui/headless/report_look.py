@@ -15,8 +15,8 @@ from tui.engine.keyspace import Keyspace
 from tui.engine.node import Phase
 from tui.engine.secrecy import Secrecy, masked
 from tui.engine.session import Options, Session
-from tui.engine.streams import PER_TICK, StreamList, Streams
-from tui.engine.streams_board import StreamBoard
+from tui.engine.streams.board import StreamBoard
+from tui.engine.streams.overview import PER_TICK, StreamList, Streams
 from tui.engine.survey import Survey
 from tui.engine.vitals import Pulse, Sample, Vitals
 from tui.settings import Settings, schemas_of

@@ -14,7 +14,7 @@ from rich.text import Text
 from tui.engine.families import TTL_BOUNDS_MS
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.printable import printable
-from tui.engine.streams import Stream, Streams
+from tui.engine.streams.overview import Stream, Streams
 from tui.headless.report_look import Look
 from tui.words.units import DASH, count, duration, percent, plus_minus, rate, size, size_plus_minus
 

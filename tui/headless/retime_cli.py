@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from tui.engine.expiry.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
+from tui.engine.expiry.retime.finish import finish
+from tui.engine.expiry.retime.undo import undo
 from tui.engine.place import Place
 from tui.engine.purge.journals import Entry
 from tui.engine.purge.request import Target
-from tui.engine.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
-from tui.engine.retime.finish import finish
-from tui.engine.retime.undo import undo
 from tui.headless.on_server import Stop
 from tui.headless.purge_json import write
 from tui.headless.purge_print import print_lines

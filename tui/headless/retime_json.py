@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tui.engine.expiry.retime.account import Receipt, UndoReceipt
 from tui.engine.printable import text_of
 from tui.engine.purge.journals import Entry
-from tui.engine.retime.account import Receipt, UndoReceipt
 from tui.headless.purge_json import SCHEMA_VERSION, Document, keys_of, reasons_of, sentence_of, target_of
 
 

@@ -15,8 +15,8 @@ from tui.engine.needle import needle_of
 from tui.engine.node import Phase
 from tui.engine.printable import printable, scrub
 from tui.engine.session import Session
-from tui.engine.streams_ids import Id, parse_place, time_of
-from tui.engine.tail_read import Entry, entries, group_places, newest_places, places_from
+from tui.engine.streams.ids import Id, parse_place, time_of
+from tui.engine.tail.pipe import Entry, entries, group_places, newest_places, places_from
 from tui.fields import SettingsError
 from tui.options import COULD_NOT_LOOK
 from tui.settings import Settings

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from tui.engine.address import shown
+from tui.engine.expiry.retime.journals import every_journal, is_of_ttls
 from tui.engine.place import Place
 from tui.engine.purge.account import Receipt
 from tui.engine.purge.finish import finish
 from tui.engine.purge.journals import Entry, State, describe
 from tui.engine.purge.request import Target
 from tui.engine.purge.undo import UndoProgress, UndoReceipt, undo
-from tui.engine.retime.journals import every_journal, is_of_ttls
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of
 from tui.headless.purge_cli import code_of, progress_words
 from tui.headless.purge_json import of_journals, of_receipt, of_undo, write

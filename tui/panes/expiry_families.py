@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
+from tui.engine.expiry.outlook import Outlook, Outlooks
 from tui.engine.findings import Findings
 from tui.engine.keyspace import Family
-from tui.engine.outlook import Outlook, Outlooks
 from tui.engine.session import Session
 from tui.panes.base import Pane
 from tui.words.expiryrows import ALL, ORDERS, ExpiryRows, columns, in_order

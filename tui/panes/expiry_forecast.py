@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.content import Content
 
-from tui.engine.outlook import Outlook, Outlooks
+from tui.engine.expiry.outlook import Outlook, Outlooks
 from tui.engine.session import Session
 from tui.panes.base import Pane
 from tui.words.expirywords import cliff_lines, filling_sentence, forecast_chart, horizon_lines, wrapped

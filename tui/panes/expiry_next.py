@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from tui.engine.expiring import Expiries, Expiring
+from tui.engine.expiry.expiring import Expiries, Expiring
 from tui.engine.keyspace import Soon
 from tui.panes.base import Pane
 from tui.words.units import duration

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from tui.engine.outlook import Outlook, Outlooks
+from tui.engine.expiry.outlook import Outlook, Outlooks
 from tui.engine.session import Session
 from tui.panes.base import Pane
 from tui.words.expirywords import ttl_bars

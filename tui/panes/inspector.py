@@ -12,14 +12,14 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.engine.elements import Page
 from tui.engine.failure import Failure, Kind
-from tui.engine.gathered import Gathered
-from tui.engine.inspect import KeyFacts, Missing, look
 from tui.engine.needle import needle_of
-from tui.engine.pages import Pages
+from tui.engine.onekey.elements import Page
+from tui.engine.onekey.gathered import Gathered
+from tui.engine.onekey.inspect import KeyFacts, Missing, look
+from tui.engine.onekey.pages import Pages
 from tui.engine.session import Session
-from tui.engine.values import Decoded, decode
+from tui.engine.values.kinds import Decoded, decode
 from tui.panes.base import Pane
 from tui.words.factsheet import became, fact_lines, key_lines, rule_lines, with_first_idle
 from tui.words.units import count
@@ -197,7 +197,8 @@ class InspectorPane(Pane[Found]):
 
     async def _search(self) -> None:
         await self.session.clock.sleep(TYPED)
-        self._read(None)
+        if self._facts is not None:  # meanwhile the key may have gone, or another be looked at
+            self._read(None)
 
     def _begin(self, why: str) -> None:
         """Forget the value and say why there is none."""

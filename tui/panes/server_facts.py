@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from tui.engine.session import Session
-from tui.engine.topology_picture import Picture
-from tui.engine.topology_watch import TopologyWatch
+from tui.engine.topology.picture import Picture
+from tui.engine.topology.watch import TopologyWatch
 from tui.panes.base import Pane
 from tui.words.serverfacts import server_lines
 from widgets.reader import Reader

@@ -12,8 +12,8 @@ from textual.content import Content
 
 from tui.engine.printable import beginning, printable
 from tui.engine.session import Session
-from tui.engine.streams import Group, Stream, StreamList, Streams
-from tui.engine.tail import Entry, Tail, TailSnapshot
+from tui.engine.streams.overview import Group, Stream, StreamList, Streams
+from tui.engine.tail.glance import Entry, Tail, TailSnapshot
 from tui.panes.base import Pane
 from tui.words.streamrows import COLOURS, moment
 from tui.words.taillines import NAME_BYTES, fit

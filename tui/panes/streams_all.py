@@ -13,8 +13,8 @@ from textual.message import Message
 
 from tui.engine.printable import printable
 from tui.engine.session import Session
-from tui.engine.streams_board import Board, StreamBoard
-from tui.engine.streams_trouble import Level
+from tui.engine.streams.board import Board, StreamBoard
+from tui.engine.streams.trouble import Level
 from tui.panes.base import Pane
 from tui.words.streamrows import STREAM_COLUMNS, STYLES, stream_row
 from tui.words.units import count, percent

@@ -14,11 +14,11 @@ from textual.widget import Widget
 from tui.engine.failure import Failure
 from tui.engine.printable import printable
 from tui.engine.session import Session
-from tui.engine.streams_board import StreamBoard
-from tui.engine.streams_drill import PAGE, Consumers, Gone, Inside, PendingPages, look_at_consumers, look_inside
-from tui.engine.streams_entry import read_entry
-from tui.engine.streams_look import Pending
-from tui.engine.streams_trouble import Thresholds, Trouble
+from tui.engine.streams.board import StreamBoard
+from tui.engine.streams.drill import PAGE, Consumers, Gone, Inside, PendingPages, look_at_consumers, look_inside
+from tui.engine.streams.entry import read_entry
+from tui.engine.streams.look import Pending
+from tui.engine.streams.trouble import Thresholds, Trouble
 from tui.panes.base import Pane
 from tui.words.streamrows import (
     CONSUMER_COLUMNS,

@@ -12,16 +12,16 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.engine.elements import Element
 from tui.engine.failure import Failure
+from tui.engine.onekey.elements import Element
 from tui.engine.printable import printable
 from tui.engine.session import Session
-from tui.engine.streams_drill import Gone
-from tui.engine.streams_entry import entry_of, read_entry
-from tui.engine.streams_ids import parse_place
-from tui.engine.tail_filter import parse_filter
-from tui.engine.tail_live import LiveTail, LiveTailing
-from tui.engine.tail_window import Line
+from tui.engine.streams.drill import Gone
+from tui.engine.streams.entry import entry_of, read_entry
+from tui.engine.streams.ids import parse_place
+from tui.engine.tail.filter import parse_filter
+from tui.engine.tail.live import LiveTail, LiveTailing
+from tui.engine.tail.window import Line
 from tui.panes.base import Pane
 from tui.words.streamrows import COLOURS, moment
 from tui.words.taillines import Layout, entry_lines

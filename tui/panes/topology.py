@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 
-from tui.engine.topology_picture import Kind, Picture
-from tui.engine.topology_watch import TopologyWatch
+from tui.engine.topology.picture import Kind, Picture
+from tui.engine.topology.watch import TopologyWatch
 from tui.panes.base import Pane
 from tui.words.streamrows import trouble_line
 from tui.words.topologyrows import SINGLE_COLUMNS, below_of, columns_of, member_rows, notes_of, rules_line, teaching

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.content import Content
 
-from tui.engine.expiring import Expiries, Expiring
+from tui.engine.expiry.expiring import Expiries, Expiring
 from tui.engine.keyspace import Family, Keyspace
 from tui.engine.secrecy import Secrecy
 from tui.panes.base import Pane

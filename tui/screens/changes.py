@@ -106,7 +106,7 @@ class Changes:
 
     async def _undo(self, *, interrupted_only: bool = False) -> object:
         """Let the person choose a journal, and take back what it is of, or finish it."""
-        from tui.engine.retime.journals import is_of_ttls
+        from tui.engine.expiry.retime.journals import is_of_ttls
         from tui.screens.journals import JournalsScreen
 
         purging = self._purging()

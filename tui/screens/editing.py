@@ -7,8 +7,8 @@ from typing import Any
 
 from textual.app import App
 
-from tui.engine.edit import Edit, apply
-from tui.engine.inspect import KeyFacts, Missing, look
+from tui.engine.onekey.edit import Edit, apply
+from tui.engine.onekey.inspect import KeyFacts, Missing, look
 from tui.engine.secrecy import Secrecy
 from tui.engine.session import Session
 from tui.screens.confirm import ConfirmScreen

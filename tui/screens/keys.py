@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from tui.engine.edit import Rename
+from tui.engine.onekey.edit import Rename
 from tui.engine.printable import parse_printable, printable
 from tui.engine.rediscli import cli_command
 from tui.panes.inspector import InspectorPane

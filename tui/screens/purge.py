@@ -13,6 +13,7 @@ from textual.app import App
 from textual.content import Content
 
 from tui.engine.deployment import Deployment
+from tui.engine.expiry.retime.journals import every_journal
 from tui.engine.failure import Failure
 from tui.engine.place import Place
 from tui.engine.printable import parse_printable, printable
@@ -23,7 +24,6 @@ from tui.engine.purge.journals import Entry, State, prune
 from tui.engine.purge.plan import Plan, Preview, plan
 from tui.engine.purge.request import Big, Request, Target
 from tui.engine.purge.undo import UndoProgress, UndoReceipt, undo
-from tui.engine.retime.journals import every_journal
 from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.purge_rules import PurgeRules
 from tui.screens.confirm import ConfirmScreen

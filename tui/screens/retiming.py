@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from tui.engine.expiry.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
+from tui.engine.expiry.retime.execute import SUFFIX, execute
+from tui.engine.expiry.retime.finish import finish
+from tui.engine.expiry.retime.undo import undo
+from tui.engine.expiry.retime.wish import How, Wish, request_of
 from tui.engine.failure import Failure
 from tui.engine.keyspace import Family
 from tui.engine.place import Place
@@ -15,11 +20,6 @@ from tui.engine.printable import printable
 from tui.engine.purge.journals import Entry, State, journals, prune
 from tui.engine.purge.plan import Plan, Preview, plan
 from tui.engine.purge.request import Target
-from tui.engine.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
-from tui.engine.retime.execute import SUFFIX, execute
-from tui.engine.retime.finish import finish
-from tui.engine.retime.undo import undo
-from tui.engine.retime.wish import How, Wish, request_of
 from tui.engine.session import Session
 from tui.purge_rules import PurgeRules
 from tui.screens.confirm import ConfirmScreen

@@ -11,21 +11,21 @@ from textual.app import App
 from tui.engine.failure import Failure
 from tui.engine.needle import needle_of
 from tui.engine.session import Session
-from tui.engine.stream_acts.base import Act
-from tui.engine.stream_acts.entries import DeleteEntries
-from tui.engine.stream_acts.history import History
-from tui.engine.stream_acts.pending import Acknowledge, Claim
-from tui.engine.stream_acts.plan import (
+from tui.engine.streams.acts.base import Act
+from tui.engine.streams.acts.entries import DeleteEntries
+from tui.engine.streams.acts.history import History
+from tui.engine.streams.acts.pending import Acknowledge, Claim
+from tui.engine.streams.acts.plan import (
     held,
     plan_add,
     plan_delete_consumer,
     plan_delete_group,
     plan_set_id,
 )
-from tui.engine.stream_acts.plan_trim import plan_trim
-from tui.engine.stream_acts.run import carry_out, take_back
-from tui.engine.streams_drill import Consumers, Gone, Inside, look_at_consumers, look_inside
-from tui.engine.streams_look import Pending
+from tui.engine.streams.acts.plan_trim import plan_trim
+from tui.engine.streams.acts.run import carry_out, take_back
+from tui.engine.streams.drill import Consumers, Gone, Inside, look_at_consumers, look_inside
+from tui.engine.streams.look import Pending
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.stream_history import StreamHistoryScreen
 from tui.words.question import Question

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.engine.stream_acts.history import Change
+from tui.engine.streams.acts.history import Change
 from tui.words.streamedits import CHANGE_COLUMNS, change_row
 from widgets.table import Table
 

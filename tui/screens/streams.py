@@ -15,7 +15,7 @@ from textual.widgets import Input
 from tui.engine.needle import needle_of
 from tui.engine.printable import printable
 from tui.engine.session import Session
-from tui.engine.tail_live import LiveTail
+from tui.engine.tail.live import LiveTail
 from tui.panes.header import HeaderPane
 from tui.panes.streams_all import AllStreamsPane
 from tui.panes.streams_inside import InsidePane

@@ -7,9 +7,9 @@ from typing import overload
 
 from textual.content import Content
 
+from tui.engine.expiry.lifetimes import Lifetimes
 from tui.engine.findings import Known
 from tui.engine.keyspace import Family, Keyspace
-from tui.engine.lifetimes import Lifetimes
 from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.familyrows import label_of
 from tui.words.units import percent, plus_minus, size_plus_minus

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from textual.content import Content
 
-from tui.engine.filling import Filling, State
-from tui.engine.lifetimes import BOUNDS_MS, HORIZONS, Amount, Lifetimes
-from tui.engine.outlook import FamilyCliff
+from tui.engine.expiry.filling import Filling, State
+from tui.engine.expiry.lifetimes import BOUNDS_MS, HORIZONS, Amount, Lifetimes
+from tui.engine.expiry.outlook import FamilyCliff
 from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.units import duration, percent, plus_minus, size, size_plus_minus
 from widgets.chart import ChartData, Series

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from textual.content import Content
 
-from tui.engine.inspect import KeyFacts
+from tui.engine.onekey.inspect import KeyFacts
 from tui.engine.printable import printable
 from tui.words.units import duration, size
 

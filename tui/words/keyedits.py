@@ -7,8 +7,8 @@ from datetime import datetime
 
 from textual.content import Content
 
-from tui.engine.edit import MOST_TTL, Edit, Rename, SetTtl
-from tui.engine.inspect import KeyFacts
+from tui.engine.onekey.edit import MOST_TTL, Edit, Rename, SetTtl
+from tui.engine.onekey.inspect import KeyFacts
 from tui.engine.printable import parse_printable, printable
 from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.words.factsheet import fact_lines, key_lines

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tui.engine.expiry.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
+from tui.engine.expiry.retime.wish import How, Wish
 from tui.engine.keyspace import Family
 from tui.engine.printable import text_of
 from tui.engine.purge.journals import Entry
 from tui.engine.purge.plan import Plan
-from tui.engine.retime.account import Progress, Receipt, UndoCounts, UndoReceipt
-from tui.engine.retime.wish import How, Wish
 from tui.words.purge_words import LABEL, Line, Span, place, server, when
 from tui.words.question import Verdict
 from tui.words.units import count, duration, parse_duration, percent

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tui.engine.cluster_view import Span
-from tui.engine.nodelook import Look
-from tui.engine.server_facts import AppendOnly, ServerFacts, Snapshots, facts_of
-from tui.engine.slot_stats import SlotStats
-from tui.engine.topology_picture import Member
-from tui.engine.topology_trouble import said
+from tui.engine.cluster.view import Span
+from tui.engine.topology.facts import AppendOnly, ServerFacts, Snapshots, facts_of
+from tui.engine.topology.nodelook import Look
+from tui.engine.topology.picture import Member
+from tui.engine.topology.slot_stats import SlotStats
+from tui.engine.topology.trouble import said
 from tui.words.streamrows import MARKS, MUTED, STYLES
 from tui.words.units import DASH, ago, count, duration, percent, rate, size
 

@@ -8,15 +8,15 @@ from textual.content import Content
 
 from tui.engine.needle import needle_of
 from tui.engine.printable import printable
-from tui.engine.stream_acts.base import Act, by_consumer, entries_of, moment_of
-from tui.engine.stream_acts.entries import AddEntry, DeleteEntries
-from tui.engine.stream_acts.groups import DeleteConsumer, DeleteGroup
-from tui.engine.stream_acts.history import Change
-from tui.engine.stream_acts.pending import Acknowledge, Claim
-from tui.engine.stream_acts.run import Receipt
-from tui.engine.stream_acts.trim import AnyTrim, Trim, Unread
-from tui.engine.streams_ids import Id, parse_place
-from tui.engine.streams_look import Pending
+from tui.engine.streams.acts.base import Act, by_consumer, entries_of, moment_of
+from tui.engine.streams.acts.entries import AddEntry, DeleteEntries
+from tui.engine.streams.acts.groups import DeleteConsumer, DeleteGroup
+from tui.engine.streams.acts.history import Change
+from tui.engine.streams.acts.pending import Acknowledge, Claim
+from tui.engine.streams.acts.run import Receipt
+from tui.engine.streams.acts.trim import AnyTrim, Trim, Unread
+from tui.engine.streams.ids import Id, parse_place
+from tui.engine.streams.look import Pending
 from tui.words.question import Field, Question, Verdict, typed
 from tui.words.units import duration, parse_duration
 from widgets.table import Column, Row

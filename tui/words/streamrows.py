@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from tui.engine.printable import beginning, printable
-from tui.engine.streams_ids import age_of, parse_id, time_of
-from tui.engine.streams_look import Consumer, Group, Pending, Stream
-from tui.engine.streams_trouble import Level, Thresholds, Trouble, is_dead, troubles_of
+from tui.engine.streams.ids import age_of, parse_id, time_of
+from tui.engine.streams.look import Consumer, Group, Pending, Stream
+from tui.engine.streams.trouble import Level, Thresholds, Trouble, is_dead, troubles_of
 from tui.words.units import DASH, count, duration, rate, size
 from widgets.table import Column, Row
 

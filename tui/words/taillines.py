@@ -9,10 +9,10 @@ from itertools import islice
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from tui.engine.elements import Element, Piece
+from tui.engine.onekey.elements import Element, Piece
 from tui.engine.printable import beginning, printable
-from tui.engine.tail_window import Line
-from tui.engine.values import decode
+from tui.engine.tail.window import Line
+from tui.engine.values.kinds import decode
 from tui.words.streamrows import moment
 from tui.words.units import count
 from tui.words.valueview import COLOURS as VALUE_COLOURS

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
-from tui.engine.cluster_view import number_of
-from tui.engine.slots import SLOTS
-from tui.engine.topology_picture import Kind, Member, Picture
+from tui.engine.cluster.slots import SLOTS
+from tui.engine.cluster.view import number_of
+from tui.engine.topology.picture import Kind, Member, Picture
 from tui.words.streamrows import MUTED, short, trouble_cell
 from tui.words.units import DASH, ago, count, rate, size
 from widgets.table import Column, Row

@@ -7,10 +7,10 @@ from typing import overload
 
 from textual.content import Content
 
-from tui.engine.elements import Element, Piece
-from tui.engine.paper import Line, Role
+from tui.engine.onekey.elements import Element, Piece
 from tui.engine.printable import beginning, printable
-from tui.engine.values import Decoded, decode
+from tui.engine.values.kinds import Decoded, decode
+from tui.engine.values.paper import Line, Role
 from tui.words.units import duration, size
 from widgets.reader import TextLine
 from widgets.table import Column, Row

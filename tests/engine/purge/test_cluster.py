@@ -17,6 +17,7 @@ from tests.conftest import Open, Until
 from tests.engine.purge.conftest import executed, finished, last, planned, undone
 from tests.engine.purge.test_crashes import FAR
 from tests.servers import HOST, Server
+from tui.engine.cluster.slots import slot_of
 from tui.engine.deployment import Deployment
 from tui.engine.failure import Failure, Kind
 from tui.engine.node import Phase
@@ -27,7 +28,6 @@ from tui.engine.purge.journals import State, journals
 from tui.engine.purge.plan import Plan, Preview, plan
 from tui.engine.purge.request import Request
 from tui.engine.purge.undo import UndoReceipt
-from tui.engine.slots import slot_of
 
 KEYS = 1500
 

@@ -14,6 +14,7 @@ from tests.engine.purge.conftest import last
 from tests.engine.revoke.conftest import Hasty, executed, planned, revoked, roles_of
 from tests.engine.revoke.layouts import LAYOUTS, Arketic, Fba, Layout, OauthProxy, fill, holdings, written
 from tui.demo.wire import Command
+from tui.engine.cluster.slots import slot_of
 from tui.engine.deployment import Deployment
 from tui.engine.failure import Failure, Kind
 from tui.engine.node import Phase
@@ -23,7 +24,6 @@ from tui.engine.revoke.pieces import Piece
 from tui.engine.revoke.plan import plan
 from tui.engine.revoke.removing import Remover
 from tui.engine.revoke.wanted import Wanted
-from tui.engine.slots import slot_of
 
 USER = Wanted(user=b"1")
 LiveCluster = Callable[..., Awaitable[Deployment]]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from tui.engine.cluster.slots import slot_of
 from tui.engine.purge.keystore import LOOSE, Item
-from tui.engine.slots import slot_of
 
 BATCH = 500
 """Keys per batch, to spread one disk write over many; Redis up to 7 takes the square of it for WATCH (1 ms here)."""

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from tui.engine.cluster.slots import slot_of
 from tui.engine.commands import Exchange, Reply, exchange
 from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
 from tui.engine.node import Node
@@ -30,7 +31,6 @@ from tui.engine.purge.pieces import Piece, pieces
 from tui.engine.purge.refusals import is_moving, stop_for_all, why
 from tui.engine.purge.request import Target
 from tui.engine.purge.sameness import is_same
-from tui.engine.slots import slot_of
 from tui.engine.writer import PATIENCE, Writer
 
 SLOW_LINE = 4 << 20

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from tui.engine.cluster.slots import slot_of
 from tui.engine.revoke.falling import Entry, order
 from tui.engine.revoke.holdings import Holding
-from tui.engine.slots import slot_of
 
 CHUNK = 5000
 """Keys and names in one transaction: some milliseconds of the server's time. All of one user nearly always fits."""

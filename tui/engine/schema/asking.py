@@ -11,7 +11,7 @@ from tui.engine.commands import Exchange, Reply, exchange, rule_of
 from tui.engine.failure import ReplyError, of_reply
 from tui.engine.link import Answer
 from tui.engine.schema.source import Value
-from tui.engine.streams_look import fields_of
+from tui.engine.streams.look import fields_of
 
 PAGE = 50
 """Keys asked about in one round trip: values are bigger than what a survey asks, so fewer at once."""

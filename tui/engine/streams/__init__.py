@@ -1,0 +1,1 @@
+"""Streams: found, looked at, sorted by trouble, looked into, and changed."""

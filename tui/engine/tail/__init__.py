@@ -1,0 +1,1 @@
+"""What is added to streams and said on channels, as it happens: in panes, and to a pipe."""

@@ -1,0 +1,1 @@
+"""What stands where: every server looked at, the picture put together, and what is wrong with it."""

@@ -1,0 +1,1 @@
+"""What a value is, told from its bytes, and how it reads."""
