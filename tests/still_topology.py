@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from tests.still import MEMORY
 from tui.demo.fill import FROZEN_NOW
+from tui.engine.clients import ClientList, Clients, clients_of
 from tui.engine.cluster.view import Moving, Seen, View
 from tui.engine.failure import Failure, Kind
 from tui.engine.info import Info
 from tui.engine.node import NodeState, Phase
 from tui.engine.session import Session
+from tui.engine.slowlog import SlowEntry, SlowLog, SlowLogs
 from tui.engine.topology.clusters import ClusterPicture, cluster_troubles
 from tui.engine.topology.nodelook import Look, OwnCost
 from tui.engine.topology.picture import Kind as Sort
@@ -105,5 +107,57 @@ def lonely() -> Picture:
 
 
 def publish_topology(session: Session, picture: Picture) -> None:
-    """Show it."""
+    """Show it, with whom its primaries serve and what took them long."""
     session.of(TopologyWatch).feed.publish(picture)
+    nodes = [look.place for member in picture.members if (look := member.look) is not None and look.info is not None]
+    session.of(ClientList).feed.publish(clients(*nodes))
+    session.of(SlowLogs).feed.publish(slow_log(*nodes))
+
+
+CLIENTS = (
+    # name, host, command, flags, idle, age, memory, output
+    ("exports", "10.0.7.31:50122", "lrange", "N", 4, 212, 9_412_608, 9_400_000),
+    ("", "10.0.9.2:40110", "monitor", "O", 0, 41, 20_512, 0),
+    ("api-1", "10.0.7.11:43872", "hgetall", "N", 0, 86_412, 28_672, 0),
+    ("api-2", "10.0.7.12:51204", "get", "N", 0, 86_390, 22_528, 0),
+    ("api-3", "10.0.7.13:39418", "multi", "x", 0, 3_605, 22_528, 0),
+    ("worker-mail", "10.0.7.21:44100", "xreadgroup", "b", 1, 7_212, 16_600, 0),
+    ("worker-billing", "10.0.7.22:44836", "blpop", "b", 58, 7_211, 16_600, 0),
+    ("redtop", "10.0.2.8:60412", "client|list", "N", 0, 95, 16_600, 0),
+    ("notifier", "10.0.7.41:38110", "subscribe", "P", 640, 7_209, 2_048, 0),
+    ("api-pool", "10.0.7.12:51230", "ping", "N", 1_805, 86_388, 1_880, 0),
+    ("", "10.0.7.51:47002", "get", "N", 5_401, 5_409, 1_640, 0),
+)
+STRANGER = b"10.0.7.51:47002"
+SLOW = (
+    # seconds ago, microseconds, name, words
+    (12, 1_912_004, "exports", (b"KEYS", b"*")),
+    (74, 61_230, "exports", (b"LRANGE", b"queue:exports", b"0", b"-1")),
+    (310, 44_871, "api-2", (b"HGETALL", b"stats:2026-11")),
+    (1_804, 12_310, "", (b"SORT", b"idx:req:slow", b"ALPHA", b"DESC", b"LIMIT", b"0", b"20")),
+    (9_120, 10_244, "worker-mail", (b"ZUNIONSTORE", b"rank:all", b"3", b"rank:eu", b"rank:us", b"rank:asia")),
+)
+
+
+def clients(*nodes: str) -> Clients:
+    """Whoever is connected, to one of these nodes each."""
+    lines = (
+        f"id={number} addr={host} name={name} age={age} idle={idle} flags={flags} db=0 omem={output} "
+        f"tot-mem={memory} cmd={command} user=default"
+        for number, (name, host, command, flags, idle, age, memory, output) in enumerate(CLIENTS)
+    )
+    listed = [
+        client for number, line in enumerate(lines) for client in clients_of(nodes[number % len(nodes)], line.encode())
+    ]
+    return Clients(tuple(listed), FROZEN_NOW, len(nodes), 1.0)
+
+
+def slow_log(*nodes: str) -> SlowLog:
+    """What took long, at one of these nodes each."""
+    entries = tuple(
+        SlowEntry(
+            nodes[number % len(nodes)], 9 - number, FROZEN_NOW - ago, took, words, b"10.0.7.51:47002", name.encode()
+        )
+        for number, (ago, took, name, words) in enumerate(SLOW)
+    )
+    return SlowLog(entries, len(entries), len(nodes))

@@ -128,11 +128,13 @@ def _is_open(look: Looking, page: str) -> bool:
 
 
 async def test_no_page_and_no_export_names_a_secret(valkey: Server, folders: Path) -> None:
+    valkey.ask("CONFIG", "SET", "slowlog-log-slower-than", 0)
     plant(valkey, 3)  # so few that each is a family of its own
+    valkey.ask("CONFIG", "SET", "slowlog-log-slower-than", -1)
     async with looking(valkey.port, (160, 48), settings=replace(QUICK, schemas=("oauth-proxy",))) as look:
         await look.until_shown("● live", "100% seen")
         seen = []
-        for page in "12345":
+        for page in "123456":
             await look.press(page)
             await look.until(partial(_is_open, look, page))
             await look.pilot.pause(0.3)
@@ -149,6 +151,38 @@ async def test_no_page_and_no_export_names_a_secret(valkey: Server, folders: Pat
             seen.append(look.text)
             seen.append(look.app.export_screenshot())
         assert leaks(*seen, *written(folders)) == []
+
+
+async def test_the_slow_log_masks_names_and_hides_what_stands_beside_them(valkey: Server) -> None:
+    key = f"oauth:refresh:{CANARIES[0]}"
+    valkey.ask("CONFIG", "SET", "slowlog-log-slower-than", 0)
+    valkey.ask_all(
+        [
+            ("SET", key, VALUE),
+            ("MSET", "proxy:h1.example.com", "{}", key, VALUE),
+            ("SADD", "elsewhere", "oauth:refresh:" + CANARIES[1] + "x" * 200),
+            ("GET", "proxy:h1.example.com"),
+        ]
+    )
+    valkey.ask("CONFIG", "SET", "slowlog-log-slower-than", -1)
+    async with looking(valkey.port, (160, 48), settings=replace(QUICK, schemas=("oauth-proxy",))) as look:
+        await look.until_shown("● live")
+        await look.press("6", "L")
+        await look.until_shown(
+            f"SET oauth:refresh:{mask(CANARIES[0].encode())} [hidden]",
+            "MSET proxy:h1.example.com [hidden] oauth:",
+            "SADD [hidden] oauth:refresh:cana…",
+            "GET proxy:h1.example.com",
+        )
+        seen = [look.text]
+        for _ in range(7):
+            await look.press("enter")
+            await look.until_shown("microseconds")
+            seen.append(look.text)
+            await look.press("escape", "down")
+        await look.press("slash", *CANARIES[0][:8])
+        await look.until_shown("nothing slow has")
+        assert leaks(*seen) == []
 
 
 @pytest.mark.usefixtures("folders")

@@ -78,6 +78,7 @@ ON_A_KEY: dict[str, tuple[bytes | int, ...]] = {
 """Every allowed command that looks at a key, as redtop asks it."""
 
 WITHOUT_A_KEY: dict[str, tuple[bytes | int, ...]] = {
+    "client|list": (b"CLIENT", b"LIST"),
     "client|no-touch": (b"CLIENT", b"NO-TOUCH", b"ON"),
     "client|setname": (b"CLIENT", b"SETNAME", b"redtop"),
     "asking": (b"ASKING",),
@@ -89,6 +90,8 @@ WITHOUT_A_KEY: dict[str, tuple[bytes | int, ...]] = {
     "info": (b"INFO", b"commandstats"),
     "ping": (b"PING",),
     "scan": (b"SCAN", b"0", b"COUNT", 100),
+    "slowlog|get": (b"SLOWLOG", b"GET", 10),
+    "slowlog|len": (b"SLOWLOG", b"LEN"),
     "time": (b"TIME",),
 }
 

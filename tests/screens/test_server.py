@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from tests.cluster import Cluster
 from tests.looking import Looking, looking
 from tests.servers import HOST, Server
+from tui.demo.wire import Wire
+from tui.panes.clients import ClientsPane
 from tui.panes.server_facts import ServerFactsPane
+from tui.panes.slowlog import SlowLogPane
 from tui.panes.topology import TopologyPane
 from tui.screens.server import ServerPage
 from widgets.reader import Reader
@@ -79,4 +84,56 @@ async def test_what_is_wrong_stays_readable_when_the_only_server_is_lost(valkey:
         await look.until_shown("✗ not reached", "redtop is not connected: nothing listens")
         assert "memory" not in facts(look), "old numbers are not shown as if they were new"
         valkey.start()
+        await look.until(lambda: "memory" in facts(look))
+
+
+async def test_clients_are_sorted_found_and_opened(server: Server) -> None:
+    server.ask("CLIENT", "SETNAME", "gone by now")
+    with closing(Wire(HOST, server.port)) as wire:
+        wire.ask([("CLIENT", "SETNAME", "worker-1")])
+        async with looking(server.port, (160, 48)) as look:
+            await open_page(look)
+            await look.until_shown("worker-1", "client list" if server.generation != "redis-6.2" else "client")
+            await look.press("C", "s")
+            await look.until_shown("↓idle")
+            await look.press("s", "s")
+            await look.until_shown("client ↑")
+            await look.press("slash", *"worker", "enter")
+            clients = look.pane(ClientsPane)
+            await look.until(lambda: len(clients.target.rows) == 1)
+            await look.until_shown("Clients · 1 of 2")
+            await look.press("enter")
+            await look.until_shown("laddr ", "name ", "worker-1", "flags ", "psub ")
+            await look.press("escape")
+            await look.until(lambda: clients.target.has_focus)
+            assert clients.filter == "worker", "escape undoes one thing"
+            await look.press("escape")
+            await look.until_shown("Clients · 2")
+
+
+async def test_what_was_slow_is_listed_and_opens_in_full(server: Server) -> None:
+    server.ask("CONFIG", "SET", "slowlog-log-slower-than", -1)
+    async with looking(server.port, (120, 40)) as look:
+        await open_page(look)
+        await look.until_shown("nothing was slow")
+        server.ask_all(
+            [
+                ("CONFIG", "SET", "slowlog-log-slower-than", 0),
+                ("LRANGE", "queue", 0, -1),
+                ("CONFIG", "SET", "slowlog-log-slower-than", -1),
+            ]
+        )
+        await look.until_shown("LRANGE queue 0 -1", "0s ago")
+        await look.press("L", "slash", *"queue", "enter", "enter")
+        await look.until_shown("microseconds", "by the server's clock")
+        await look.press("escape", "s")
+        await look.until_shown("↓took")
+        assert len(look.pane(SlowLogPane).target.rows) == 1
+
+
+async def test_what_a_login_may_not_see_is_said_where_it_would_stand(valkey: Server) -> None:
+    valkey.ask("ACL", "SETUSER", "eve", "on", ">pw", "~*", "+@all", "-slowlog", "-client|list")
+    async with looking(valkey.port, (160, 48), username="eve", password="pw") as look:
+        await open_page(look)
+        await look.until_shown("Clients · this user lacks +client|list", "Slow log · this user lacks +slowlog|len")
         await look.until(lambda: "memory" in facts(look))

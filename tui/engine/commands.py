@@ -71,6 +71,7 @@ class Permit:
 
 READS: Mapping[str, Teller] = {
     "asking": tallies.no_tally,
+    "client|list": tallies.no_tally,
     "client|no-touch": tallies.no_tally,
     "client|setname": tallies.no_tally,
     "cluster|info": tallies.no_tally,
@@ -102,6 +103,8 @@ READS: Mapping[str, Teller] = {
     "sentinel|replicas": tallies.no_tally,
     "sentinel|sentinels": tallies.no_tally,
     "sismember": tallies.element,
+    "slowlog|get": tallies.no_tally,
+    "slowlog|len": tallies.no_tally,
     "sscan": tallies.pages,
     "strlen": tallies.range_,
     "time": tallies.no_tally,
@@ -192,7 +195,7 @@ WRITES: Mapping[str, Purposes] = {
 _WRITE_TALLIES: Mapping[str, Teller] = {"xack": tallies.range_, "xclaim": tallies.xpending}
 """Of the commands that change something, those that look the key up as reads do; ask TYPE beside them."""
 
-CONTAINERS = frozenset({b"CLIENT", b"CLUSTER", b"MEMORY", b"OBJECT", b"SENTINEL", b"XGROUP", b"XINFO"})
+CONTAINERS = frozenset({b"CLIENT", b"CLUSTER", b"MEMORY", b"OBJECT", b"SENTINEL", b"SLOWLOG", b"XGROUP", b"XINFO"})
 """Commands whose second word belongs to the name."""
 
 _KEY_AT = {"pexpiretime": 1, "pttl": 1, "type": 1, "xinfo|consumers": 2, "xinfo|groups": 2, "xinfo|stream": 2}

@@ -25,6 +25,15 @@ class Secrecy:
         self._grants = frozenset(family for schema in schemas for rule in schema.tokens for family in rule.grants)
         self._known: Matcher | None = None
 
+    @property
+    def active(self) -> bool:
+        """Whether a schema says what is secret."""
+        return bool(self._schemas)
+
+    def knows(self, key: bytes) -> bool:
+        """Whether a key belongs to a family of the active schemas."""
+        return self._family(key) is not None
+
     def shown(self, key: bytes, most: int | None = None) -> str:
         """Return the name of a key as safe text, what is secret of it masked; `most` bytes of it at most."""
         family = self._family(key)

@@ -9,8 +9,11 @@ from tui.engine.session import Session
 from tui.engine.topology.picture import Picture
 from tui.engine.topology.watch import TopologyWatch
 from tui.panes.base import Pane
-from tui.words.serverfacts import server_lines
+from tui.words.serverfacts import folded, server_lines
 from widgets.reader import Reader
+
+EDGE = 1
+"""Cells that the reader keeps for its scroll mark."""
 
 
 class ServerFactsPane(Pane[Picture]):
@@ -26,7 +29,7 @@ class ServerFactsPane(Pane[Picture]):
         "the same one can go on from each other without copying everything. slots: those with the most keys, and, "
         "where the server counts it (cluster-slot-stats-enabled), those that took the most CPU lately."
     )
-    SHARE = 4
+    SHARE = 5
     COLLECTOR = TopologyWatch
 
     def __init__(self, session: Session) -> None:
@@ -42,6 +45,10 @@ class ServerFactsPane(Pane[Picture]):
         self._key = key
         self.watch_snapshot(self.snapshot)
 
+    def on_resize(self) -> None:
+        """Break lines anew."""
+        self.call_after_refresh(self.watch_snapshot, self.snapshot)
+
     def show(self, snapshot: Picture) -> None:
         """Draw the lines."""
         reader = self.query_one(Reader)
@@ -52,5 +59,7 @@ class ServerFactsPane(Pane[Picture]):
         needle = self.filter.lower()
         lines = [line for line in lines if needle in "".join(text for text, _ in line).lower()]
         reader.empty = Content(f"nothing here contains {self.filter!r}" if self.filter else "looking…")
-        reader.show_lines(lines, top=reader.top if chosen is not None else 0)
+        width = max(1, reader.size.width - EDGE)
+        rows = [row for line in lines for row in folded(line, width)]
+        reader.show_lines(rows, top=reader.top if chosen is not None else 0)
         self.retitle(*((member.address, "bold"),) if member is not None else ())

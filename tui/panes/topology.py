@@ -37,7 +37,7 @@ class TopologyPane(Pane[Picture]):
         "when its link breaks. ▲ moving: slots on their way to another node; half open: only one end knows of it.\n"
         "The server under the cursor is described below; enter goes there, escape comes back."
     )
-    SHARE = 5
+    SHARE = 4
     COLLECTOR = TopologyWatch
     DEFAULT_CSS = """
     TopologyPane Table { height: 1fr; }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.cells import cell_len
+
 from tui.engine.cluster.view import Span
 from tui.engine.topology.facts import AppendOnly, ServerFacts, Snapshots, facts_of
 from tui.engine.topology.nodelook import Look
@@ -20,6 +22,8 @@ Fact = tuple[str, Line]
 
 NAMES = 12
 """Cells for the names of facts, the longest and a blank."""
+BETWEEN = (" · ", MUTED)
+"""Stands between two facts."""
 SLOTS_NAMED = 3
 """Slots of a node that are named."""
 RUN_ID = 8
@@ -40,6 +44,22 @@ def server_lines(member: Member, wall: float) -> list[Line]:
         slots = [_line("slots", _slots(member.slots, None))] if member.slots else []
         return [*lines, *slots, silent]
     return [*lines, *(_line(*fact) for fact in _facts(member, look, facts_of(look.info), wall))]
+
+
+def folded(line: Line, width: int) -> Iterator[Line]:
+    """Break a line that is too long between two facts; the rest goes on below the first.
+
+    >>> ["".join(text for text, _ in row) for row in folded(_line("run", _joined("id 1", "port 2")), 20)]
+    ['run         id 1', '            port 2']
+    """
+    row: Line = []
+    for piece in line:
+        whole = sum(cell_len(text) for text, _ in (*row, piece))
+        if whole > width and row and row[-1] == BETWEEN:
+            yield row[:-1]
+            row = [(" " * NAMES, "")]
+        row.append(piece)
+    yield row
 
 
 def _line(name: str, value: Line) -> Line:
@@ -133,6 +153,6 @@ def _joined(*parts: str | tuple[str, str] | None) -> Line:
     for part in parts:
         text, style = part if isinstance(part, tuple) else (part or "", "")
         if text:
-            line += [(" · ", MUTED)] if line else []
+            line += [BETWEEN] if line else []
             line.append((text, style))
     return line or [(DASH, "")]

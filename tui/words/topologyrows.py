@@ -91,8 +91,8 @@ def notes_of(picture: Picture) -> Iterator[Note]:
         if ok is not None:
             yield ("cluster ok", "$text-success") if ok else ("✗ cluster down", "bold $text-error")
         covered = SLOTS - number_of(picture.cluster.uncovered) - number_of(picture.cluster.failed)
-        whole = covered == SLOTS
-        yield "all slots served" if whole else (f"✗ {covered:,} of {SLOTS:,} slots served", "$text-error")
+        if covered < SLOTS:
+            yield f"✗ {covered:,} of {SLOTS:,} slots served", "$text-error"
     replicas = len(servers) - primaries
     below = _many(replicas, "replica", "replicas") if replicas else "no replicas"
     yield f"{_many(primaries, 'primary', 'primaries')}, {below}"
