@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from textual.widgets import Button, Input
 
 from tests.drifting import BUILT_IN
 from tests.looking import QUICK, Looking, looking
@@ -23,6 +24,7 @@ from tui.engine.namespaces import path_of
 from tui.engine.printable import mask
 from tui.engine.secrecy import Secrecy
 from tui.engine.survey import Survey
+from tui.panes.expiry_families import ExpiryFamiliesPane
 from tui.panes.keylist import KeyListPane
 from tui.screens.keys import KeysPage
 from widgets.table import Table
@@ -261,3 +263,51 @@ def test_a_purge_of_secret_keys_names_none(valkey: Server, tmp_path: Path) -> No
         done = subprocess.run([*command, *extra], env=CLEAN | homes, capture_output=True, text=True, check=True)
         assert leaks(done.stdout, done.stderr, *written(tmp_path)) == []
     assert not valkey.ask("KEYS", "oauth:refresh:*")
+
+
+def test_what_is_left_out_and_what_an_undo_could_not_bring_back_is_masked(valkey: Server, tmp_path: Path) -> None:
+    plant(valkey, 3)
+    homes = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+
+    def redtop(*words: str) -> str:
+        command = [sys.executable, "-m", "tui", "-p", str(valkey.port), "--schema", "oauth-proxy", *words]
+        done = subprocess.run(command, env=CLEAN | homes, capture_output=True, text=True, timeout=60, check=False)
+        assert leaks(done.stdout, done.stderr) == []
+        return done.stdout
+
+    kept = f"oauth:refresh:{CANARIES[0]}"
+    told = json.loads(redtop("purge", "oauth:", "--exclude-key", kept, "--json", "--undo-secrets", "--expect", "6"))
+    assert told["exclude_keys"] == [f"oauth:refresh:{mask(CANARIES[0].encode())}"]
+    assert told["removed"] == 6
+    taken = f"oauth:refresh:{CANARIES[1]}"
+    valkey.ask("SET", taken, "somebody else's")
+    assert json.loads(redtop("undo", "--json"))["changed_keys"] == [f"oauth:refresh:{mask(CANARIES[1].encode())}"]
+
+
+@pytest.mark.usefixtures("folders")
+async def test_the_ttl_of_a_family_that_is_one_secret_key_names_it_nowhere(valkey: Server, folders: Path) -> None:
+    valkey.ask("SET", "oauth:refresh:opensesame", "{}", "EX", 50)
+    plant(valkey, 0)
+    async with looking(valkey.port, (160, 48), settings=replace(QUICK, schemas=("oauth-proxy",))) as look:
+        await look.until_shown("● live", "100% seen")
+        await look.press("4")
+        await look.until_shown("oauth:refresh:••••")
+        table = look.pane(ExpiryFamiliesPane).query_one(Table)
+        await look.until(lambda: table.move_to_key((":", "oauth", "refresh", "opensesame")))
+        await look.press("t")
+        form = await look.asked()
+        seen = [look.text]
+        for field, text in zip(form.query(Input), ("2h", "all", "0"), strict=True):
+            field.value = text
+        await look.until(lambda: not form.query_one("#yes", Button).disabled)
+        form.query_one("#yes", Button).press()
+        await look.until(lambda: len(look.app.screen.query(Input)) == 1)
+        question = await look.asked()
+        seen.append(look.text)
+        question.query_one(Input).value = "1"
+        await look.until(lambda: not question.query_one("#yes", Button).disabled)
+        question.query_one("#yes", Button).press()
+        await look.until_shown("changed   1", "Close")
+        seen.append(look.text)
+        assert valkey.ask("TTL", "oauth:refresh:opensesame") > 7000
+        assert not any(b"opensesame" in text for text in (*map(str.encode, seen), *written(folders)))

@@ -167,7 +167,7 @@ class _Purge:
         if expect is not None and expect != keys:
             return self._refuse(made, f"the plan has {keys:,} keys and --expect says {expect:,}; nothing was removed")
         if self._wish.dry_run or not keys:
-            self._write(of_plan(made, self._wish.big or Big.LEAVE, dry_run=self._wish.dry_run))
+            self._write(self._planned(made))
             if not keys and not self._wish.as_json:
                 print_lines([_why_nothing(made)], sys.stdout)
             return FINE
@@ -220,7 +220,7 @@ class _Purge:
 
     def _account(self, made: Plan, receipt: Receipt, stop: Stop) -> int:
         if self._wish.as_json:
-            self._write(of_purge(made, receipt, self._secrecy.shown))
+            self._write(of_purge(made, receipt, self._secrecy))
         else:
             if not self._aside:
                 sys.stdout.write("\n")
@@ -228,9 +228,13 @@ class _Purge:
         return code_of(receipt, stop)
 
     def _refuse(self, made: Plan, sentence: str) -> int:
-        self._write(of_plan(made, self._wish.big or Big.LEAVE, dry_run=self._wish.dry_run, error=sentence))
+        self._write(self._planned(made, sentence))
         complain(sentence)
         return REFUSED
+
+    def _planned(self, made: Plan, error: str | None = None) -> Document:
+        big, dry_run = self._wish.big or Big.LEAVE, self._wish.dry_run
+        return of_plan(made, big, dry_run=dry_run, error=error, secrecy=self._secrecy)
 
     def _write(self, document: Document) -> None:
         if self._wish.as_json:

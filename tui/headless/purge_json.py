@@ -15,6 +15,7 @@ from tui.engine.purge.journals import Entry
 from tui.engine.purge.plan import Plan
 from tui.engine.purge.request import Big, Target
 from tui.engine.purge.undo import UndoReceipt
+from tui.engine.secrecy import NOTHING_SECRET, Secrecy
 from tui.purge_rules import DAY, PurgeRules
 
 SCHEMA_VERSION = 1
@@ -30,8 +31,10 @@ def write(document: Document, stream: TextIO) -> None:
     stream.write(json.dumps(document, indent=2, ensure_ascii=encoding != "utf8", allow_nan=False) + "\n")
 
 
-def of_plan(plan: Plan, big: Big, *, dry_run: bool, error: str | None = None) -> Document:
-    """Return the receipt of a purge that removed nothing."""
+def of_plan(
+    plan: Plan, big: Big, *, dry_run: bool, error: str | None = None, secrecy: Secrecy = NOTHING_SECRET
+) -> Document:
+    """Return the receipt of a purge that removed nothing; `secrecy` makes keys safe to show."""
     nothing = Receipt(
         plan_id=plan.id,
         target=plan.target,
@@ -47,12 +50,13 @@ def of_plan(plan: Plan, big: Big, *, dry_run: bool, error: str | None = None) ->
         failure=None,
         seconds=0.0,
     )
-    return of_receipt(nothing, dry_run=dry_run, error=error) | _planned(plan) | {"undoable": plan.covered(big)}
+    told = of_receipt(nothing, dry_run=dry_run, error=error)
+    return told | _planned(plan, secrecy) | {"undoable": plan.covered(big)}
 
 
-def of_purge(plan: Plan, receipt: Receipt, shown: Shown = printable) -> Document:
-    """Return the receipt of a purge; `shown` makes keys safe to show."""
-    return of_receipt(receipt, shown=shown) | _planned(plan)
+def of_purge(plan: Plan, receipt: Receipt, secrecy: Secrecy = NOTHING_SECRET) -> Document:
+    """Return the receipt of a purge; `secrecy` makes keys safe to show."""
+    return of_receipt(receipt, shown=secrecy.shown) | _planned(plan, secrecy)
 
 
 def of_receipt(
@@ -85,8 +89,8 @@ def of_receipt(
     }
 
 
-def of_undo(receipt: UndoReceipt, entry: Entry | None) -> Document:
-    """Return the receipt of an undo; `entry` is its journal as it was before."""
+def of_undo(receipt: UndoReceipt, entry: Entry | None, shown: Shown = printable) -> Document:
+    """Return the receipt of an undo; `entry` is its journal as it was before, `shown` makes keys safe to show."""
     counts = receipt.counts
     return {
         "schema_version": SCHEMA_VERSION,
@@ -107,8 +111,8 @@ def of_undo(receipt: UndoReceipt, entry: Entry | None) -> Document:
         "restarted": receipt.restarted,
         "seconds": round(receipt.seconds, 3),
         "reasons": reasons_of(receipt.reasons),
-        "changed_keys": keys_of(receipt.recreated_keys),
-        "failed_keys": keys_of(receipt.failed_keys),
+        "changed_keys": [shown(key) for key in receipt.recreated_keys],
+        "failed_keys": [shown(key) for key in receipt.failed_keys],
     }
 
 
@@ -123,12 +127,12 @@ def of_journals(entries: Sequence[Entry], rules: PurgeRules) -> Document:
     }
 
 
-def _planned(plan: Plan) -> Document:
+def _planned(plan: Plan, secrecy: Secrecy) -> Document:
     request, found = plan.request, plan.found
     return {
         "all_keys": request.all_keys,
         "exclude": keys_of(request.exclude),
-        "exclude_keys": keys_of(sorted(request.exclude_keys)),
+        "exclude_keys": [secrecy.shown(key) for key in sorted(request.exclude_keys)],
         "dbsize": plan.dbsize,
         "bytes": found.bytes,
         "types": dict(found.types),
@@ -140,10 +144,14 @@ def _planned(plan: Plan) -> Document:
         "big_keys": found.big_keys,
         "secrets": found.secrets,
         "families": [
-            {"pattern": family.pattern, "keys": family.keys, "bytes": None if found.bytes is None else family.bytes}
+            {
+                "pattern": secrecy.pattern(family.pattern),
+                "keys": family.keys,
+                "bytes": None if found.bytes is None else family.bytes,
+            }
             for family in found.families
         ],
-        "beside": [{"name": printable(beside.name), "keys": beside.keys} for beside in found.beside],
+        "beside": [{"name": secrecy.shown(beside.name), "keys": beside.keys} for beside in found.beside],
     }
 
 

@@ -21,6 +21,7 @@ from tui.engine.purge.finish import finish
 from tui.engine.purge.journals import Entry, State, describe
 from tui.engine.purge.request import Target
 from tui.engine.purge.undo import UndoProgress, UndoReceipt, undo
+from tui.engine.secrecy import Secrecy
 from tui.headless.on_server import Ended, Stop, run_on_server, share_of
 from tui.headless.purge_cli import code_of, progress_words
 from tui.headless.purge_json import of_journals, of_receipt, of_undo, write
@@ -30,7 +31,7 @@ from tui.headless.report_text import Name
 from tui.headless.retime_cli import finish_ttls, undo_ttls
 from tui.options import BAD_USAGE, FINE, NOT_ALL
 from tui.purge_rules import PurgeRules, rules
-from tui.settings import Settings
+from tui.settings import Settings, schemas_of
 from tui.words.purge_words import Line, entry_words, receipt_lines, undo_receipt_lines
 from tui.words.units import count, duration, rate, size
 
@@ -72,6 +73,7 @@ class _Undo:
         self._name = name
         self._rules = rules
         self._share = share_of(settings)
+        self._shown = Secrecy(schemas_of(settings.schemas)).shown
         self._finish: bool = params["finish"]
         self._rate: float | None = params["rate"]
         self._as_json: bool = params["as_json"]
@@ -90,18 +92,18 @@ class _Undo:
         work = finish(place, entry.path, share=self._share, rate=self._rate, stop=stop)
         receipt = await receipt_of(work, Receipt, progress_words)
         if self._as_json:
-            write(of_receipt(receipt), sys.stdout)
+            write(of_receipt(receipt, shown=self._shown), sys.stdout)
         else:
-            print_lines(receipt_lines(receipt), sys.stdout)
+            print_lines(receipt_lines(receipt, self._shown), sys.stdout)
         return code_of(receipt, stop)
 
     async def _undone(self, place: Place, entry: Entry, stop: Stop) -> int:
         work = undo(place, entry.path, share=self._share, rate=self._rate, stop=stop)
         receipt = await receipt_of(work, UndoReceipt, _progress_words)
         if self._as_json:
-            write(of_undo(receipt, entry), sys.stdout)
+            write(of_undo(receipt, entry, self._shown), sys.stdout)
         else:
-            print_lines(undo_receipt_lines(receipt), sys.stdout)
+            print_lines(undo_receipt_lines(receipt, self._shown), sys.stdout)
         counts = receipt.counts
         if receipt.cancelled:
             return stop.code

@@ -119,7 +119,7 @@ class Retiming:
         policy = meant.ttl.said if meant is not None else ""
         ttl = policy if judge_ttl(policy).good else ""
         answers = [ttl, "without TTL" if family.no_ttl else "all", percent(SPREAD, 0)]
-        lines = styled(about(family, policy))
+        lines = styled(about(family, policy, self._session.secrecy))
         while True:
             labels = (
                 ("New TTL (90s, 5m, 2h 30m, 7d), +10m for so much longer, or none:", judge_ttl),
@@ -132,7 +132,7 @@ class Retiming:
             if given is None:
                 return None
             try:
-                return wish_of(family.pattern, given)
+                return wish_of(self._session.secrecy.pattern(family.pattern), given)
             except ValueError as error:
                 self._app.notify(str(error), severity="warning")
                 answers = given
@@ -148,7 +148,7 @@ class Retiming:
             secrets=self._rules.secrets,
         )
         source = plan(self._place, request, share=SHARE)
-        work = Work(f"TTL of {family.pattern}: looking", source, _planning, stays=False)
+        work = Work(f"TTL of {wish.pattern}: looking", source, _planning, stays=False)
         found = await self._app.push_screen_wait(ProgressScreen(work))
         if isinstance(found, Failure):
             self._app.notify(found.sentence, title="Nothing was changed", severity="error")

@@ -10,6 +10,7 @@ from tui.engine.keyspace import Family
 from tui.engine.printable import text_of
 from tui.engine.purge.journals import Entry
 from tui.engine.purge.plan import Plan
+from tui.engine.secrecy import Secrecy
 from tui.words.purge_words import LABEL, Line, Span, place, server, when
 from tui.words.question import Verdict
 from tui.words.units import count, duration, parse_duration, percent
@@ -99,11 +100,11 @@ def _judge(text: str, make: Callable[[], object]) -> Verdict:
     return Verdict(good=True, sentence=said(made) if isinstance(made, Wish) else "")
 
 
-def about(family: Family, policy: str) -> list[Line]:
+def about(family: Family, policy: str, secrecy: Secrecy) -> list[Line]:
     """Say what a person should know of the family before they say what they want."""
     never = family.lifetimes.never
     lines = [
-        _fact("family", (family.pattern, "strong")),
+        _fact("family", (secrecy.pattern(family.pattern), "strong")),
         _fact("keys", (f"about {count(family.keys)}", ""), (f" · {count(never.keys)} without TTL", "")),
     ]
     if family.ttl_min is not None and family.ttl_max is not None:

@@ -35,7 +35,7 @@ class Wish:
     """
 
     pattern: str
-    """Of the family; safe text."""
+    """Of the family; safe text without secrets, for it is written to the journal."""
     how: How
     seconds: float = 0.0
     """The new TTL, or how much longer."""
