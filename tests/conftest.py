@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -20,8 +23,17 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts the tests in the background has them ignore ctrl-c, and all that they start as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests neither read the settings of whoever runs them nor leave journals and logs in their home.
+_HOME = tempfile.TemporaryDirectory(prefix="redtop-tests-")
+os.environ |= {name: f"{_HOME.name}/{name}" for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+
+HOMES = tempfile.mkdtemp(prefix="redtop-homes-")
+"""Where redtop finds its settings and keeps its records, unless a test has a place of its own: never at home."""
+atexit.register(shutil.rmtree, HOMES, ignore_errors=True)
+os.environ.update(XDG_CONFIG_HOME=f"{HOMES}/config", XDG_STATE_HOME=f"{HOMES}/state")
+
 LONG = (
-    "test_any_bytes.py",
+    "any_bytes",
     "test_failures.py",
     "test_footprint.py",
     "test_rights.py",

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from tui.engine.cluster.view import Span
 from tui.engine.topology.facts import AppendOnly, ServerFacts, Snapshots, facts_of
+from tui.engine.topology.keysizes import Sizes
 from tui.engine.topology.nodelook import Look
 from tui.engine.topology.picture import Member
 from tui.engine.topology.slot_stats import SlotStats
@@ -75,6 +76,8 @@ def _facts(member: Member, look: Look, facts: ServerFacts, wall: float) -> Itera
     yield "run", _joined(f"id {who.run_id[:RUN_ID]}", process, f"port {facts.port}", facts.os)
     yield "config", _joined(config)
     yield "memory", _memory(facts)
+    if facts.sizes:
+        yield "sizes", _joined(*map(_sizes, facts.sizes))
     yield "clients", _clients(facts)
     yield "snapshots", _snapshots(facts.snapshots, wall)
     yield "AOF", _append_only(facts.append_only)
@@ -92,6 +95,11 @@ def _memory(facts: ServerFacts) -> Line:
     if facts.fragmentation is not None:
         resident += f", {facts.fragmentation:.2f} per byte used"
     return _joined(f"{size(facts.used)} {limit}", facts.policy, f"peak {size(facts.peak)}", resident)
+
+
+def _sizes(sizes: Sizes) -> str:
+    unit, write = ("", size) if sizes.kind == "strings" else (" elements", count)
+    return f"half of {count(sizes.keys)} {sizes.kind} below {write(sizes.half)}{unit}, all below {write(sizes.largest)}"
 
 
 def _share(facts: ServerFacts) -> float | None:

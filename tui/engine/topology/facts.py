@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.engine.info import Identity, Info
+from tui.engine.topology.keysizes import Sizes, sizes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class ServerFacts:
     """In all databases."""
     snapshots: Snapshots
     append_only: AppendOnly
+    sizes: tuple[Sizes, ...] = ()
+    """How big its keys are, by type; empty where the server does not count."""
 
 
 def facts_of(info: Info) -> ServerFacts:
@@ -93,6 +96,7 @@ def facts_of(info: Info) -> ServerFacts:
         keys=sum(info.databases.values()) if info.integer("keyspace_hits") is not None else None,
         snapshots=_snapshots(info),
         append_only=_append_only(info),
+        sizes=sizes_of(info),
     )
 
 

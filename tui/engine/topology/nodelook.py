@@ -13,6 +13,7 @@ from tui.engine.failure import Failure, Kind, ReplyError, Unavailable
 from tui.engine.info import Info
 from tui.engine.link import Answer
 from tui.engine.node import Node, NodeState
+from tui.engine.topology.keysizes import counts_sizes
 from tui.engine.topology.replication import Replication, replication_of
 from tui.engine.topology.slot_stats import SlotStats, slot_question, slots_of
 
@@ -21,6 +22,7 @@ PATIENCE = 1.0
 STATS_EVERY = 5.0
 """Seconds between looks at the slots: the server sorts them, half a millisecond where it has all of them."""
 
+INFO_AND_SIZES = (b"INFO", b"default", b"keysizes")
 INFO, NODES, SHARDS, STATE = (b"INFO",), (b"CLUSTER", b"NODES"), (b"CLUSTER", b"SHARDS"), (b"CLUSTER", b"INFO")
 
 
@@ -108,7 +110,8 @@ class NodeLook:
         )
 
     async def _ask(self, *, whole: bool) -> Look:
-        answer = await self.node.ask(exchange(INFO))
+        who = self.node.identity
+        answer = await self.node.ask(exchange(INFO_AND_SIZES if who is not None and counts_sizes(who) else INFO))
         reply = answer.replies[0]
         info = Info(reply) if isinstance(reply, bytes) else None
         cluster = _Cluster() if info is None else _Cluster(self.latest.view, self.latest.offsets, self.latest.rules)
