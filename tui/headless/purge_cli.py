@@ -6,26 +6,24 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Self
 
 import click
 
 from tui.engine.expiry.retime.journals import every_journal, is_of_ttls
-from tui.engine.failure import Failure
 from tui.engine.place import Place
-from tui.engine.printable import parse_printable
 from tui.engine.purge.account import Progress, Receipt
 from tui.engine.purge.execute import execute
 from tui.engine.purge.journals import State, prune
 from tui.engine.purge.plan import Plan, Preview, plan
 from tui.engine.purge.request import Big, Request, Target
 from tui.engine.secrecy import Secrecy
-from tui.headless.on_server import Ended, Stop, run_on_server, share_of, unless_stopped
+from tui.headless.consent import OTHERWISE, Consent, NotConfirmed, bytes_of, confirm
+from tui.headless.on_server import Stop, run_on_server, share_of, unless_stopped
 from tui.headless.purge_json import Document, of_plan, of_purge, write
-from tui.headless.purge_print import answer, complain, is_terminal, print_lines, somebody_there
-from tui.headless.purge_progress import progress, receipt_of
+from tui.headless.purge_print import answer, complain, is_terminal, print_lines
+from tui.headless.purge_progress import end_of
 from tui.options import FINE, NOT_ALL, REFUSED
 from tui.purge_rules import PurgeRules, rules
 from tui.settings import Settings, schemas_of
@@ -54,6 +52,11 @@ class Wish:
     dry_run: bool = False
     as_json: bool = False
 
+    @property
+    def consent(self) -> Consent:
+        """How it says yes."""
+        return Consent(self.expect, self.dry_run, self.as_json)
+
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Self:
         """Read the command line.
@@ -64,15 +67,15 @@ class Wish:
         words, all_keys = params["prefix"], params["all_keys"]
         if len(words) > 1:
             raise click.UsageError("One PREFIX at a time: quote what the shell would take apart or fill in.")
-        prefix = _parsed("PREFIX", words[0]) if words else b""
+        prefix = bytes_of("PREFIX", words[0]) if words else b""
         if not prefix and not all_keys:
             raise click.UsageError("Say which PREFIX. An empty one means every key: only --all-keys does that.")
         if prefix and all_keys:
             raise click.UsageError("--all-keys and a PREFIX are two different wishes: leave one of them out.")
         return cls(
             prefix=prefix,
-            exclude=tuple(_parsed("--exclude", text) for text in params["exclude"]),
-            exclude_keys=frozenset(_parsed("--exclude-key", text) for text in params["exclude_key"]),
+            exclude=tuple(bytes_of("--exclude", text) for text in params["exclude"]),
+            exclude_keys=frozenset(bytes_of("--exclude-key", text) for text in params["exclude_key"]),
             all_keys=all_keys,
             undo=not params["no_undo"],
             big=None if params["big"] is None else _BIG[params["big"]],
@@ -99,17 +102,9 @@ def run_purge(settings: Settings, wish: Wish) -> int:
     Raises:
         SettingsError: with one sentence, when config.toml is wrong.
     """
-    if wish.expect is None and not wish.dry_run and not somebody_there():
-        complain(
-            "without a terminal a purge needs --expect N, the number of keys it must find (--dry-run tells it); "
-            "nothing was removed"
-        )
+    if wish.consent.is_impossible("a purge"):
         return REFUSED
     return run_on_server(settings, _Purge(settings, wish, rules(settings)).run)
-
-
-class _NotConfirmed(Exception):  # noqa: N818 - a person who thinks better of it makes no error
-    """Something else was typed than what was asked for."""
 
 
 class _Purge:
@@ -121,18 +116,16 @@ class _Purge:
         self._share = share_of(settings)
         self._delimiter = None if settings.delimiter is None else settings.delimiter.encode()
         self._secrecy = Secrecy(schemas_of(settings.schemas))
-        self._asks = wish.expect is None and not wish.dry_run
-        self._aside = self._asks and (wish.as_json or not is_terminal(sys.stdout))
-        """Whether the person who is asked reads the plan on stderr."""
+        self._consent = wish.consent
 
     async def run(self, place: Place, stop: Stop) -> int:
         """Do all of it; raises `Ended` as `run_on_server` wants."""
-        if self._asks:
+        if self._consent.asks:
             await self._tell_interrupted(Target.of(place))
         made = await unless_stopped(stop, self._plan(place))
         try:
-            if self._aside or not self._wish.as_json:
-                print_lines(plan_lines(made, self._secrecy), sys.stderr if self._aside else sys.stdout)
+            if self._consent.aside or not self._wish.as_json:
+                print_lines(plan_lines(made, self._secrecy), sys.stderr if self._consent.aside else sys.stdout)
             return await self._decide(place, made, stop)
         finally:
             made.close()
@@ -150,49 +143,38 @@ class _Purge:
 
     async def _plan(self, place: Place) -> Plan:
         request = self._wish.request(self._rules)
-        with progress("ctrl-c: leave") as show:
-            async with aclosing(plan(place, request, share=self._share, delimiter=self._delimiter)) as source:
-                async for seen in source:
-                    match seen:
-                        case Plan():
-                            return seen
-                        case Failure():
-                            raise Ended.by(seen)
-                        case Preview(found=found, failure=failure):
-                            show(failure.sentence if failure else f"{count(found.keys)} keys found", seen.share)
-        raise AssertionError("a plan ends with a plan or a failure")
+        source = plan(place, request, share=self._share, delimiter=self._delimiter)
+        return await end_of(source, Plan, _preview_words, hint="ctrl-c: leave")
 
     async def _decide(self, place: Place, made: Plan, stop: Stop) -> int:
-        keys, expect = len(made.keys), self._wish.expect
-        if expect is not None and expect != keys:
-            return self._refuse(made, f"the plan has {keys:,} keys and --expect says {expect:,}; nothing was removed")
+        keys = len(made.keys)
+        if (refusal := self._consent.refusal(keys)) is not None:
+            return self._refuse(made, refusal)
         if self._wish.dry_run or not keys:
             self._write(self._planned(made))
             if not keys and not self._wish.as_json:
                 print_lines([_why_nothing(made)], sys.stdout)
             return FINE
         big = self._wish.big or Big.LEAVE
-        if self._asks:
+        if self._consent.asks:
             try:
                 big = await unless_stopped(stop, self._confirm(made))
-            except _NotConfirmed:
-                return self._refuse(made, "that is not what was asked for; nothing was removed")
+            except NotConfirmed:
+                return self._refuse(made, OTHERWISE)
         return self._account(made, await self._execute(place, made, big, stop), stop)
 
     async def _confirm(self, made: Plan) -> Big:
         """Let the person type what a purge wants typed; returns what becomes of big keys.
 
         Raises:
-            _NotConfirmed: something else was typed.
+            NotConfirmed: something else was typed.
         """
         big = self._wish.big
         if made.found.big_keys and made.request.undo and big is None:
             big = _BIG.get(await answer(f"Big keys: {', '.join(_BIG)}?"))
             if big is None:
-                raise _NotConfirmed
-        for question, expected in confirmation(made, self._rules.profile if self._rules.production else None):
-            if await answer(question) != expected:
-                raise _NotConfirmed
+                raise NotConfirmed
+        await confirm(confirmation(made, self._rules.profile if self._rules.production else None))
         return big or Big.LEAVE
 
     async def _execute(self, place: Place, made: Plan, big: Big, stop: Stop) -> Receipt:
@@ -216,13 +198,13 @@ class _Purge:
             limit=rules.journal_bytes,
             stop=stop,
         )
-        return await receipt_of(work, Receipt, progress_words)
+        return await end_of(work, Receipt, progress_words)
 
     def _account(self, made: Plan, receipt: Receipt, stop: Stop) -> int:
         if self._wish.as_json:
             self._write(of_purge(made, receipt, self._secrecy))
         else:
-            if not self._aside:
+            if not self._consent.aside:
                 sys.stdout.write("\n")
             print_lines(receipt_lines(receipt, self._secrecy.shown), sys.stdout)
         return code_of(receipt, stop)
@@ -250,6 +232,11 @@ def code_of(receipt: Receipt, stop: Stop) -> int:
     return NOT_ALL if left or receipt.failure is not None else FINE
 
 
+def _preview_words(seen: Preview) -> tuple[str, float]:
+    said = seen.failure.sentence if seen.failure is not None else f"{count(seen.found.keys)} keys found"
+    return said, seen.share
+
+
 def progress_words(seen: Progress) -> tuple[str, float]:
     """Return what is to be said of a purge on its way, and how much of it is done, from 0 to 1."""
     share = seen.done / seen.planned if seen.planned else 1.0
@@ -264,10 +251,3 @@ def progress_words(seen: Progress) -> tuple[str, float]:
 def _why_nothing(made: Plan) -> Line:
     hint = " (a prefix is taken literally: no * is needed)" if made.request.prefix.endswith(b"*") else ""
     return (("there is nothing to remove", "strong"), (hint, "muted"))
-
-
-def _parsed(option: str, text: str) -> bytes:
-    try:
-        return parse_printable(text)
-    except ValueError as error:
-        raise click.UsageError(f"{option}: {error}.") from None

@@ -10,27 +10,39 @@ from typing import TypeVar, cast
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from tui.engine.failure import Failure
+from tui.headless.on_server import Ended
+
 Show = Callable[[str, float], None]
 """Takes what there is to say (safe text), and how much is done, from 0 to 1."""
 
 SeenT = TypeVar("SeenT")
-ReceiptT = TypeVar("ReceiptT")
+EndT = TypeVar("EndT")
 
 
-async def receipt_of(
-    work: AsyncGenerator[SeenT | ReceiptT, None], kind: type[ReceiptT], said: Callable[[SeenT], tuple[str, float]]
-) -> ReceiptT:
-    """Follow work with a bar until its receipt, which is of that kind, is there.
+async def end_of(
+    work: AsyncGenerator[SeenT | EndT | Failure, None],
+    kind: type[EndT],
+    said: Callable[[SeenT], tuple[str, float]],
+    *,
+    hint: str = "ctrl-c: stop",
+) -> EndT:
+    """Follow work with a bar until its end, a plan or a receipt of that kind.
 
     `said` makes of the progress on the way the words (safe text), and how much is done, from 0 to 1.
+
+    Raises:
+        Ended: the work ended with a failure.
     """
-    with progress("ctrl-c: stop") as show:
+    with progress(hint) as show:
         async with aclosing(work):
             async for seen in work:
                 if isinstance(seen, kind):
                     return seen
+                if isinstance(seen, Failure):
+                    raise Ended.by(seen)
                 show(*said(cast("SeenT", seen)))
-    raise AssertionError("work ends with a receipt")
+    raise AssertionError("work has an end")
 
 
 @contextmanager

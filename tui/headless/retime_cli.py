@@ -13,7 +13,7 @@ from tui.engine.purge.request import Target
 from tui.headless.on_server import Stop
 from tui.headless.purge_json import write
 from tui.headless.purge_print import print_lines
-from tui.headless.purge_progress import receipt_of
+from tui.headless.purge_progress import end_of
 from tui.headless.retime_json import of_finish, of_undo
 from tui.options import FINE, NOT_ALL
 from tui.words.retime_words import receipt_lines, undo_receipt_lines
@@ -24,7 +24,7 @@ from tui.words.units import rate as per_second
 async def undo_ttls(place: Place, entry: Entry, stop: Stop, *, share: float, rate: float | None, as_json: bool) -> int:
     """Put back what a change of TTLs has replaced, print the receipt, and return the exit code."""
     started, here = place.clock.now(), Target.of(place)
-    receipt = await receipt_of(undo(place, entry.path, share=share, rate=rate, stop=stop), UndoReceipt, _undo_words)
+    receipt = await end_of(undo(place, entry.path, share=share, rate=rate, stop=stop), UndoReceipt, _undo_words)
     if as_json:
         restarted = entry.target is not None and not here.is_still(entry.target)
         write(of_undo(receipt, entry, restarted=restarted, seconds=place.clock.now() - started), sys.stdout)
@@ -41,7 +41,7 @@ async def finish_ttls(
     place: Place, entry: Entry, stop: Stop, *, share: float, rate: float | None, as_json: bool
 ) -> int:
     """Bring an interrupted change of TTLs to its end, print the receipt, and return the exit code."""
-    receipt = await receipt_of(finish(place, entry.path, share=share, rate=rate, stop=stop), Receipt, _progress_words)
+    receipt = await end_of(finish(place, entry.path, share=share, rate=rate, stop=stop), Receipt, _progress_words)
     if as_json:
         write(of_finish(receipt), sys.stdout)
     else:

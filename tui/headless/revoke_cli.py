@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -12,19 +11,18 @@ from typing import Any, Self
 import click
 from platformdirs import user_state_path
 
-from tui.engine.failure import Failure
 from tui.engine.place import Place
-from tui.engine.printable import parse_printable
 from tui.engine.revoke.account import Progress, Receipt
 from tui.engine.revoke.execute import execute
 from tui.engine.revoke.plan import Plan, Preview, plan
 from tui.engine.revoke.roles import Roles
 from tui.engine.revoke.wanted import Wanted
 from tui.engine.schema.model import Family
-from tui.headless.on_server import Ended, Stop, run_on_server, share_of, unless_stopped
+from tui.headless.consent import OTHERWISE, Consent, NotConfirmed, bytes_of, confirm
+from tui.headless.on_server import Stop, run_on_server, share_of, unless_stopped
 from tui.headless.purge_json import Document, write
-from tui.headless.purge_print import answer, complain, is_terminal, print_lines, somebody_there
-from tui.headless.purge_progress import progress, receipt_of
+from tui.headless.purge_print import complain, is_terminal, print_lines
+from tui.headless.purge_progress import end_of
 from tui.headless.revoke_json import of_plan, of_receipt
 from tui.options import FINE, NOT_ALL, REFUSED
 from tui.settings import Settings, schemas_of
@@ -49,6 +47,11 @@ class Wish:
     expect: int | None = None
     dry_run: bool = False
     as_json: bool = False
+
+    @property
+    def consent(self) -> Consent:
+        """How it says yes."""
+        return Consent(self.expect, self.dry_run, self.as_json)
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Self:
@@ -105,11 +108,7 @@ def run_revoke(settings: Settings, wish: Wish) -> int:
     if not roles.rules:
         raise click.UsageError("The schema says nothing of tokens: `redtop schema show NAME` prints it.")
     wanted = wish.wanted(roles)
-    if wish.expect is None and not wish.dry_run and not somebody_there():
-        complain(
-            "without a terminal a revocation needs --expect N, the number of keys it must find (--dry-run tells it); "
-            "nothing was removed"
-        )
+    if wish.consent.is_impossible("a revocation"):
         return REFUSED
     return run_on_server(settings, _Revocation(settings, wish, wanted, roles).run)
 
@@ -117,10 +116,6 @@ def run_revoke(settings: Settings, wish: Wish) -> int:
 def audit_log() -> Path:
     """Return the file in which revocations are written down."""
     return user_state_path("redtop") / "audit.log"
-
-
-class _NotConfirmed(Exception):  # noqa: N818 - a person who thinks better of it makes no error
-    """Something else was typed than what was asked for."""
 
 
 class _Revocation:
@@ -132,48 +127,30 @@ class _Revocation:
         self._wanted = wanted
         self._roles = roles
         self._share = share_of(settings)
-        self._asks = wish.expect is None and not wish.dry_run
-        self._aside = self._asks and (wish.as_json or not is_terminal(sys.stdout))
-        """Whether the person who is asked reads the plan on stderr."""
+        self._consent = wish.consent
 
     async def run(self, place: Place, stop: Stop) -> int:
         """Do all of it; raises `Ended` as `run_on_server` wants."""
         made = await unless_stopped(stop, self._plan(place))
         now = place.clock.wall()
-        if self._aside or not self._wish.as_json:
-            print_lines(plan_lines(made, now), sys.stderr if self._aside else sys.stdout)
-        keys, expect = len(made.keys), self._wish.expect
-        if expect is not None and expect != keys:
-            sentence = f"the plan has {keys:,} keys and --expect says {expect:,}; nothing was removed"
-            return self._refuse(made, now, sentence)
-        if self._wish.dry_run or not keys:
+        if self._consent.aside or not self._wish.as_json:
+            print_lines(plan_lines(made, now), sys.stderr if self._consent.aside else sys.stdout)
+        if (refusal := self._consent.refusal(len(made.keys))) is not None:
+            return self._refuse(made, now, refusal)
+        if self._wish.dry_run or not made.keys:
             return self._leave(made, now)
-        if self._asks:
+        if self._consent.asks:
             try:
-                await unless_stopped(stop, self._confirm(made))
-            except _NotConfirmed:
-                return self._refuse(made, now, "that is not what was asked for; nothing was removed")
+                profile = self._settings.profile if self._settings.production else None
+                await unless_stopped(stop, confirm(confirmation(made, profile)))
+            except NotConfirmed:
+                return self._refuse(made, now, OTHERWISE)
         work = execute(place, made, audit_log(), share=self._share, stop=stop)
-        return self._account(await receipt_of(work, Receipt, _progress_words), stop)
+        return self._account(await end_of(work, Receipt, _progress_words), stop)
 
     async def _plan(self, place: Place) -> Plan:
-        with progress("ctrl-c: leave") as show:
-            async with aclosing(plan(place, self._roles, self._wanted, share=self._share)) as source:
-                async for seen in source:
-                    match seen:
-                        case Plan():
-                            return seen
-                        case Failure():
-                            raise Ended.by(seen)
-                        case Preview(found=found, failure=failure):
-                            show(failure.sentence if failure else f"{count(found)} keys found", seen.share)
-        raise AssertionError("a plan ends with a plan or a failure")
-
-    async def _confirm(self, made: Plan) -> None:
-        profile = self._settings.profile if self._settings.production else None
-        for question, expected in confirmation(made, profile):
-            if await answer(question) != expected:
-                raise _NotConfirmed
+        source = plan(place, self._roles, self._wanted, share=self._share)
+        return await end_of(source, Plan, _preview_words, hint="ctrl-c: leave")
 
     def _leave(self, made: Plan, now: float) -> int:
         self._write(of_plan(made, now, dry_run=self._wish.dry_run))
@@ -185,7 +162,7 @@ class _Revocation:
         if self._wish.as_json:
             self._write(of_receipt(receipt, audit_log()))
         else:
-            if not self._aside:
+            if not self._consent.aside:
                 sys.stdout.write("\n")
             print_lines(receipt_lines(receipt, str(audit_log())), sys.stdout)
         if receipt.cancelled:
@@ -200,6 +177,10 @@ class _Revocation:
     def _write(self, document: Document) -> None:
         if self._wish.as_json:
             write(document, sys.stdout)
+
+
+def _preview_words(seen: Preview) -> tuple[str, float]:
+    return seen.failure.sentence if seen.failure is not None else f"{count(seen.found)} keys found", seen.share
 
 
 def _progress_words(seen: Progress) -> tuple[str, float]:
@@ -241,10 +222,7 @@ def _read_token() -> bytes:
 def _parsed(option: str, text: str | None) -> bytes | None:
     if text is None:
         return None
-    try:
-        parsed = parse_printable(text)
-    except ValueError as error:
-        raise click.UsageError(f"{option}: {error}.") from None
+    parsed = bytes_of(option, text)
     if not parsed:
         raise click.UsageError(f"{option} must not be empty.")
     return parsed

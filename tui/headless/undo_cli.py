@@ -26,7 +26,7 @@ from tui.headless.on_server import Ended, Stop, run_on_server, share_of
 from tui.headless.purge_cli import code_of, progress_words
 from tui.headless.purge_json import of_journals, of_receipt, of_undo, write
 from tui.headless.purge_print import print_lines
-from tui.headless.purge_progress import receipt_of
+from tui.headless.purge_progress import end_of
 from tui.headless.report_text import Name
 from tui.headless.retime_cli import finish_ttls, undo_ttls
 from tui.options import BAD_USAGE, FINE, NOT_ALL
@@ -90,7 +90,7 @@ class _Undo:
 
     async def _finished(self, place: Place, entry: Entry, stop: Stop) -> int:
         work = finish(place, entry.path, share=self._share, rate=self._rate, stop=stop)
-        receipt = await receipt_of(work, Receipt, progress_words)
+        receipt = await end_of(work, Receipt, progress_words)
         if self._as_json:
             write(of_receipt(receipt, shown=self._shown), sys.stdout)
         else:
@@ -99,7 +99,7 @@ class _Undo:
 
     async def _undone(self, place: Place, entry: Entry, stop: Stop) -> int:
         work = undo(place, entry.path, share=self._share, rate=self._rate, stop=stop)
-        receipt = await receipt_of(work, UndoReceipt, _progress_words)
+        receipt = await end_of(work, UndoReceipt, _progress_words)
         if self._as_json:
             write(of_undo(receipt, entry, self._shown), sys.stdout)
         else:
