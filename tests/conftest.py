@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -26,11 +24,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # Tests neither read the settings of whoever runs them nor leave journals and logs in their home.
 _HOME = tempfile.TemporaryDirectory(prefix="redtop-tests-")
 os.environ |= {name: f"{_HOME.name}/{name}" for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
-
-HOMES = tempfile.mkdtemp(prefix="redtop-homes-")
-"""Where redtop finds its settings and keeps its records, unless a test has a place of its own: never at home."""
-atexit.register(shutil.rmtree, HOMES, ignore_errors=True)
-os.environ.update(XDG_CONFIG_HOME=f"{HOMES}/config", XDG_STATE_HOME=f"{HOMES}/state")
 
 LONG = (
     "any_bytes",

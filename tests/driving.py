@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.servers import HOST, Server
 from tests.test_cli import CLEAN
 from tui.app import PAGES
 from tui.cli import main
+from tui.engine.findings import Findings
 from tui.engine.survey import Survey
 from tui.panes.streams_all import AllStreamsPane
 from tui.panes.streams_inside import InsidePane
@@ -32,7 +34,7 @@ SIZE = (120, 40)
 INTERVAL = 0.5
 """Seconds between refreshes: Pilot waits for rest after each key."""
 SHARE = 0.2
-"""Of the server's time for the survey: complete in a few seconds, and few enough commands to note every one."""
+"""Of the server's time for the survey of a big keyspace: few enough commands to note every one."""
 PATIENCE = 300.0
 """Seconds to wait for what reads a whole keyspace, which may be a big one on a busy machine."""
 INDEXES = {"set": ("SADD",), "zset": ("ZADD", 1), "hash": ("HSET",), "list": ("RPUSH",)}
@@ -125,22 +127,24 @@ async def drive_screens(
     on_page: Callable[[], None] = lambda: None,
     *,
     values: str = "value",
+    share: float = SHARE,
     **login: Any,
 ) -> None:
     """Open every page, look into everything on it, and search; `on_page` is called on each of them at the end.
 
-    `values` is what the names of the keys begin with that are looked into: one of each type.
+    `values` is what the names of the keys begin with that are looked into: one of each type. `share` is how much of
+    the server's time the survey takes.
     """
-    settings = replace(QUICK, interval=INTERVAL, scan_share=SHARE, read_only=True, schemas=tuple(schemas))
+    settings = replace(QUICK, interval=INTERVAL, scan_share=share, read_only=True, schemas=tuple(schemas))
     async with looking(server.port, SIZE, settings=settings, **login) as look:
         survey = look.app.session.of(Survey).feed
         await look.until(lambda: survey.latest and survey.latest.complete, PATIENCE)
         for page in PAGES:
             await look.press(page.KEY)
             await look.until(lambda: type(look.page) is page)  # noqa: B023 - polled before the next turn
-            for pane in look.page.panes:
-                await look.press(pane.JUMP)
-                await look.pilot.pause()
+            for index, pane in enumerate(look.page.panes):
+                look.tap(pane.JUMP)
+                await look.until(lambda: look.page.current == index)  # noqa: B023 - as above
             await _DRIVES.get(page.KEY, _nothing)(look, server, values)
             on_page()
         await look.press("question_mark", "escape", "1")
@@ -157,9 +161,9 @@ async def _keys(look: Looking, server: Server, values: str) -> None:
             before = _calls(look, asked)
             await type_into(look, key, text)
             await look.until(lambda: _calls(look, asked) > before)  # noqa: B023 - as above
-        await look.press("escape")
+        look.tap("escape")
     server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")  # under which servers count uses, not idle time
-    await look.press("r")
+    look.tap("r")
     await look.until(lambda: _calls(look, "object|freq"))
 
 
@@ -167,7 +171,7 @@ async def _streams(look: Looking, server: Server, values: str) -> None:
     """Look into groups, consumers and pending entries; read on from a place; listen."""
     inside = look.pane(InsidePane)
     for key in (b"late", f"{values}:stream".encode()):
-        await look.press(AllStreamsPane.JUMP)
+        look.tap(AllStreamsPane.JUMP)
         table = look.pane(AllStreamsPane).query_one(Table)
         await look.until(lambda: key in [row.key for row in table.rows])  # noqa: B023 - as above
         table.move_to_key(key)
@@ -195,7 +199,8 @@ async def _tokens(look: Looking, server: Server, values: str) -> None:
 
 async def _expiry(look: Looking, server: Server, values: str) -> None:
     """Wait for the closer look."""
-    await _shown(look, "looked just now")
+    known = look.app.session.of(Findings).feed
+    await look.until(lambda: known.latest and known.latest.looked_at, PATIENCE)
 
 
 _DRIVES = {"2": _keys, "3": _streams, "4": _expiry, "5": _tokens}
@@ -214,11 +219,13 @@ def _calls(look: Looking, name: str) -> int:
 
 async def type_into(look: Looking, key: str, text: str) -> None:
     """Press a key that opens a line, and fill it in."""
-    await look.press(key)
+    look.tap(key)
+    await look.until(lambda: isinstance(look.app.focused, Input))
     field = look.app.focused
     assert isinstance(field, Input)
     field.value = text
-    await look.press("enter")
+    look.tap("enter")
+    await look.until(lambda: look.app.focused is not field)
 
 
 def drive_commands(server: Server, schemas: Sequence[str], *login: str) -> None:
@@ -227,10 +234,19 @@ def drive_commands(server: Server, schemas: Sequence[str], *login: str) -> None:
     assert main(["report", *place]) == 0
     assert main(["report", *place, "--exact", "--json"]) == 0
     assert main(["schema", "test", schemas[0], *place, "--exact"]) in {0, 6}
-    for where in (("--group", "workers"), ("--from", "0"), ()):
-        command = [sys.executable, "-m", "tui", "tail", *place, "late", *where]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN) as tail:
-            if where:
-                assert tail.stdout is not None
-                assert tail.stdout.readline()
+    with ExitStack() as stack:
+        tails = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tui", "tail", *place, "late", *where],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=CLEAN,
+                )
+            )
+            for where in (("--group", "workers"), ("--from", "0"))
+        ]
+        for tail in tails:
+            assert tail.stdout is not None
+            assert tail.stdout.readline()
             tail.send_signal(signal.SIGINT)

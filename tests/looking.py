@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from rich.style import Style
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -73,6 +74,17 @@ class Looking:
     async def press(self, *keys: str) -> None:
         """Press keys one after the other."""
         await self.pilot.press(*keys)
+
+    def tap(self, *keys: str) -> None:
+        """Press keys without waiting for rest, which a session that works hard seldom gives; then wait for the effect.
+
+        Keys are named as in bindings.
+        """
+        assert self.app._driver is not None
+        for key in keys:
+            event = Key(key, key if len(key) == 1 else None)
+            event.set_sender(self.app)
+            self.app._driver.send_message(event)
 
     async def until(self, condition: Callable[[], object], seconds: float = 20) -> float:
         """Poll until the condition holds; returns how long that took (seconds), or fails with what is on screen."""

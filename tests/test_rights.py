@@ -34,6 +34,7 @@ GROUPS = ("xinfo|consumers", "xpending")
 TAIL = ("xread", "xrevrange")
 CHANNELS = ("psubscribe", "subscribe")
 INDEXES = ("hmget", "lpos", "sismember", "zscore")
+OTHERS = ("client|list", "slowlog|get", "slowlog|len")
 SEARCH, UNDER_LFU = "zscan", "object|freq"
 UNSEEN = ("client|no-touch", "client|setname", "ping")
 """What nobody sees the lack of: redtop has no name then, counts as use, or asks for another sign of life."""
@@ -41,7 +42,7 @@ UNSEEN = ("client|no-touch", "client|setname", "ping")
 
 def test_the_tables_have_every_rule_for_watching() -> None:
     values = [name for names in VALUES.values() for name in names]
-    known = [*DASHBOARD, *values, *GROUPS, *TAIL, *CHANNELS, *INDEXES, SEARCH, UNDER_LFU, *UNSEEN]
+    known = [*DASHBOARD, *values, *GROUPS, *TAIL, *CHANNELS, *INDEXES, *OTHERS, SEARCH, UNDER_LFU, *UNSEEN]
     assert sorted(f"+{name}" for name in known) == sorted(rules_for(Wanted(frozenset())).commands)
 
 
@@ -50,7 +51,7 @@ class Lacking:
 
     def __init__(self, look: Looking, server: Server) -> None:
         self.look = look
-        self.press = look.press
+        self.tap = look.tap
         self._server = server
         self._node = look.app.session.deployment.nodes[0]
 
@@ -83,7 +84,7 @@ async def lacking(server: Server, page: str, *schemas: str) -> AsyncIterator[Lac
     """Open a page as the user that `redtop acl watch` prints."""
     plant(server, 50)
     make(server, rules_of(server))
-    settings = replace(QUICK, interval=0.25, read_only=True, schemas=schemas)
+    settings = replace(QUICK, read_only=True, schemas=schemas)
     async with looking(server.port, (160, 40), settings=settings, username="redtop", password="pw") as look:
         survey = look.app.session.of(Survey).feed
         await look.until(lambda: survey.latest and survey.latest.complete, seconds=30)
@@ -102,15 +103,15 @@ async def test_on_the_dashboard(valkey: Server) -> None:
             await user.goes_on_and_asks_once(name)
 
 
-async def test_in_a_value(valkey: Server) -> None:
+@pytest.mark.parametrize("kind", VALUES)
+async def test_in_a_value(valkey: Server, kind: str) -> None:
     async with lacking(valkey, "2") as user:
-        for kind, names in VALUES.items():
-            for name in names:
-                await user.without(name)
-                await type_into(user.look, "g", "late")
-                await type_into(user.look, "g", f"value:{kind}")
-                await user.shows(f"+{name}")
-                await user.goes_on_and_asks_once(name)
+        for name in VALUES[kind]:
+            await user.without(name)
+            await type_into(user.look, "g", "late")
+            await type_into(user.look, "g", f"value:{kind}")
+            await user.shows(f"+{name}")
+            await user.goes_on_and_asks_once(name)
 
 
 async def test_in_a_search_and_under_another_policy(valkey: Server) -> None:
@@ -131,7 +132,7 @@ async def test_on_the_page_of_streams(valkey: Server) -> None:
         table = user.look.pane(AllStreamsPane).query_one(Table)
         await user.look.until(lambda: {b"late", b"value:stream"} <= {row.key for row in table.rows})
         for name in (*GROUPS, *TAIL):
-            await user.press(AllStreamsPane.JUMP)
+            user.tap(AllStreamsPane.JUMP)
             table.move_to_key(b"value:stream")
             await user.look.until(lambda: user.look.pane(InsidePane).key == b"value:stream")
             await user.without(name)
@@ -147,6 +148,14 @@ async def test_in_the_channels(valkey: Server, name: str) -> None:
         await type_into(user.look, "c", "chat:7 flow:*")
         await user.shows(f"+{name}")
         await user.goes_on_and_asks_once(name)
+
+
+async def test_on_the_page_of_the_server(valkey: Server) -> None:
+    async with lacking(valkey, "6") as user:
+        for name in OTHERS:
+            await user.without(name)
+            await user.shows(f"+{name}")
+            await user.goes_on_and_asks_once(name)
 
 
 @pytest.mark.parametrize("name", INDEXES)
@@ -169,6 +178,6 @@ async def test_a_rule_that_is_granted_counts_from_the_next_refresh_on(valkey: Se
         await user.without("scan")
         await user.shows("+scan")
         make(valkey, rules_of(valkey))
-        await user.press("r")
+        user.tap("r")
         await user.look.until(lambda: not user.look.app.session.deployment.nodes[0].rights.refused)
         await user.shows("100% seen")

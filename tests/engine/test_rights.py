@@ -73,6 +73,16 @@ async def test_a_question_about_many_keys_is_refused_once_and_answered_in_order(
     assert node.footprint.misses == 0
 
 
+async def test_who_goes_away_before_the_answer_has_learned_for_the_next(server: Server, node: Node) -> None:
+    for _ in range(5):
+        asking = asyncio.create_task(node.ask(exchange([b"DBSIZE"])))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+    await node.ask(exchange([b"DBSIZE"]))
+    assert refused(server) == {"dbsize": 1}
+
+
 async def test_two_that_ask_at_the_same_time_are_refused_once(server: Server, node: Node) -> None:
     await asyncio.gather(*(node.ask(exchange([b"DBSIZE"])) for _ in range(20)))
     assert refused(server) == {"dbsize": 1}

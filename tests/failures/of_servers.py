@@ -10,6 +10,7 @@ from dataclasses import replace
 from tests.failures.rows import BOTH, START, row
 from tests.failures.scene import SECRET, Scene
 from tests.servers import HOST, Server, free_port
+from tui.engine.node import ATTEMPTS
 from tui.engine.vitals import Pulse
 
 
@@ -88,13 +89,15 @@ async def password_changed(scene: Scene) -> AsyncGenerator[None, None]:
     scene.kick()
     yield
     scene.must("ACL", "SETUSER", "ops", "resetpass", f">{SECRET}")
-    await _once_and_then_asked(scene, before)
+    # Whoever was let in before is tried beside an attempt that has no answer yet, as on a busy machine.
+    await _once_and_then_asked(scene, before, most=ATTEMPTS)
 
 
-async def _once_and_then_asked(scene: Scene, before: int) -> None:
+async def _once_and_then_asked(scene: Scene, before: int, most: int = 1) -> None:
     """The person sees who was refused, and types; until then nobody tries again."""
     await scene.until(lambda: "deployment" not in {task.get_name() for task in asyncio.all_tasks()})
-    assert scene.counted("WRONGPASS") == before + 1, "and nobody is left who could try again"
+    refused = scene.counted("WRONGPASS") - before
+    assert 1 <= refused <= most, f"{refused} attempts, and nobody is left who could try again"
     assert "wrong" not in scene.look.text
     scene.look.app.screen.query_one("#password").focus()
     await scene.look.press(*SECRET, "enter")
@@ -250,13 +253,15 @@ async def masterdown(scene: Scene) -> AsyncGenerator[None, None]:
 # --- what changes under the eyes
 
 
-@row("this database is empty", stays_live=True)
+@row("keys 0", stays_live=True)
 async def flushall(scene: Scene) -> AsyncGenerator[None, None]:
-    await scene.until(lambda: "session:" in scene.look.text)
-    scene.also = lambda: "session:" in scene.look.text
+    """The vitals tell at once; the picture of the keyspace follows with the next pass of the survey."""
+    await scene.until(lambda: "session:" in scene.look.text and "keys 0" not in scene.look.text)
     scene.must("FLUSHALL")
     yield
+    await scene.until(lambda: "this database is empty" in scene.look.text)
     scene.prepare()
+    await scene.until(lambda: "this database is empty" not in scene.look.text)
 
 
 @row("● live", stays_live=True)

@@ -233,16 +233,17 @@ class Scene:
         look, self._used = self.look, self._used + 1
         if self.asks:
             before = look.app.focused
-            await look.press("tab")
+            await look.press("tab")  # and rest: what is typed next must meet the field it is for
             await self.until(lambda: look.app.focused is not before)
             return
         if thoroughly or self._used % 2:
-            await look.press("question_mark")
+            look.tap("question_mark")
             await self.until(lambda: isinstance(look.app.screen, HelpScreen))
-            await look.press("escape")
+            look.tap("escape")
+            await self.until(lambda: isinstance(look.app.screen, PaneScreen))
         if thoroughly or not self._used % 2:
             for key in ("2", "1"):
-                await look.press(key)
+                look.tap(key)
                 await self.until(lambda key=key: getattr(look.app.screen, "KEY", "") == key)  # type: ignore[misc]
 
 

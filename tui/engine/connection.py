@@ -151,14 +151,14 @@ def explain(error: BaseException, address: Address) -> Failure:
         return Failure(Kind.TIMEOUT, f"{place} does not answer")
     if "max number of clients" in str(error):
         return Failure(Kind.FULL, f"{place} has no free connection (maxclients reached)")
-    return Failure(Kind.LOST, f"{place} ended the connection while logging in{_missing_tls(address)}")
+    return Failure(Kind.LOST, f"{place} closed the connection{_missing_tls(address)}")
 
 
 def _missing_tls(address: Address) -> str:
     """Return what most often makes a server hang up without a word."""
     if address.socket_path is not None or (address.tls and address.tls.cert_file):
         return ""
-    return f": it may want {'a client certificate (--cert and --key)' if address.tls else 'TLS (--tls)'}"
+    return f": it may want {'--cert and --key (a client certificate)' if address.tls else '--tls'}"
 
 
 def _of_network(cause: BaseException, address: Address) -> Failure | None:

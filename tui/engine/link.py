@@ -52,7 +52,7 @@ INCOMPLETE = object()
 
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is not TLS: content type alert, version 3.x."""
-_NO_CERTIFICATE = "the server ended TLS: it may want a client certificate (--cert and --key)"
+_NO_CERTIFICATE = "the server ended TLS: it may want --cert and --key (a client certificate)"
 
 
 class Link(asyncio.Protocol):
@@ -165,8 +165,9 @@ class Link(asyncio.Protocol):
     def _last_words(self) -> Failure:
         if not self._heard and self._transport is not None:
             over_tls = self._transport.get_extra_info("ssl_object") is not None
-            hint = "a client certificate (--cert and --key)" if over_tls else "TLS (--tls)"
-            return Failure(Kind.LOST, f"the server closed the connection without a word: it may want {hint}")
+            # What to do comes early: the header cuts what is long.
+            hint = "--cert and --key (a client certificate)" if over_tls else "--tls"
+            return Failure(Kind.LOST, f"the server closed the connection: it may want {hint}")
         replies = self._waiting[0].replies if self._waiting else []
         if not self._answered and len(replies) == 1 and isinstance(replies[0], ReplyError):
             # It turned us away before it read the first question; this only looks like an answer.

@@ -205,6 +205,8 @@ class Node:
                 _leave((link, identity))
                 return
             late.drop(self._silence)
+            if self.identity is None or identity.run_id != self.identity.run_id:
+                self.rights.forget()
         self.connections += 1
         self.identity = identity
         self.permit.replica = identity.role == "replica"
@@ -216,7 +218,8 @@ class Node:
 
     async def _introduce(self, link: Link) -> Identity:
         """Learn who answers and say who asks; a user who may do neither can still watch."""
-        self.rights.forget()
+        if self._link is None:
+            self.rights.forget()  # beside a link that is late it is the same login once more
         replies = (await self._within(link, exchange([b"INFO"], [b"CLIENT", b"SETNAME", b"redtop"]))).replies
         if not isinstance(replies[0], bytes):
             if isinstance(replies[0], ReplyError) and replies[0].code in {"NOAUTH", "BUSY"}:

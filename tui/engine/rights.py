@@ -30,6 +30,8 @@ class Rights:
         self._asked: set[str] = set()
         """Commands that were answered in one way or another."""
         self._learning = asyncio.Lock()
+        self._lessons: set[asyncio.Task[Answer]] = set()
+        """First questions that are under way."""
 
     def forget(self) -> None:
         """Begin anew: there was another login, or a person thinks that the rules have changed."""
@@ -44,9 +46,10 @@ class Rights:
             Unavailable: `send` does.
         """
         if question.runs and not question.calls.keys() <= self._asked:
-            async with self._learning:  # two that ask the same for the first time would both be refused
-                await self._try(question, send)
-                return await self._ask(question, send)
+            lesson = asyncio.create_task(self._ask_first(question, send))
+            self._lessons.add(lesson)
+            lesson.add_done_callback(self._end)
+            return await asyncio.shield(lesson)  # who asks may go away, and the next would be refused once more
         return await self._ask(question, send)
 
     def learn(self, question: Exchange, replies: Sequence[Reply]) -> None:
@@ -57,6 +60,16 @@ class Rights:
                 self.refused = {**self.refused, run.name: _without_words(reply)}
             self._asked.add(run.name)
             at += run.times
+
+    def _end(self, lesson: asyncio.Task[Answer]) -> None:
+        self._lessons.discard(lesson)
+        if not lesson.cancelled():
+            lesson.exception()  # nobody may be left who wants to know
+
+    async def _ask_first(self, question: Exchange, send: Send) -> Answer:
+        async with self._learning:  # two that ask the same for the first time would both be refused
+            await self._try(question, send)
+            return await self._ask(question, send)
 
     async def _try(self, question: Exchange, send: Send) -> None:
         """Ask one of each that would be asked several times, and never was."""
