@@ -67,24 +67,26 @@ class Pages:
     squares: int = 0
     """Of the keys of each group the square, summed up."""
 
-    def add(self, page: int) -> int:
-        """Take in one page of `page` keys, and return the group it belongs to.
+    used: int = 0
+    """Groups that have got a key."""
+
+    def add(self, page: int, group: int | None = None) -> int:
+        """Take in one page of `page` keys, and return the group it belongs to: the one given, or the next.
 
         A group gets pages in stretches, longer ones as the scan goes on: a clump that two pages share then seldom falls
         into two groups, which would hide it.
         """
-        stretch = max(0, self.count.bit_length() - GROUPS.bit_length())
-        group = (self.count >> stretch) % GROUPS
+        if group is None:
+            stretch = max(0, self.count.bit_length() - GROUPS.bit_length())
+            group = (self.count >> stretch) % GROUPS
+        before = self.groups[group]
         self.count += 1
         self.keys += page
-        self.squares += page * (2 * self.groups[group] + page)
-        self.groups[group] += page
+        self.squares += page * (2 * before + page)
+        self.groups[group] = before + page
+        if page and not before:
+            self.used += 1
         return group
-
-    @property
-    def used(self) -> int:
-        """Groups that have got a page."""
-        return min(self.count, GROUPS)
 
 
 def variance_of(total: float, spread: Spread, pages: Pages) -> float:
@@ -123,11 +125,14 @@ class Strata:
 
     parts: list[Pages] = field(default_factory=lambda: [Pages()])
 
-    def add(self, page: int, stratum: int = 0) -> int:
-        """Take in one page of `page` keys of that node, and return the group it belongs to, which is of that node."""
+    def add(self, page: int, stratum: int = 0, group: int | None = None) -> int:
+        """Take in one page of `page` keys of that node, and return the group it belongs to, which is of that node.
+
+        `group` is that within the node when it matters what stays together (see `slotscan`).
+        """
         while len(self.parts) <= stratum:
             self.parts.append(Pages())
-        return stratum * GROUPS + self.parts[stratum].add(page)
+        return stratum * GROUPS + self.parts[stratum].add(page, group)
 
     @property
     def keys(self) -> int:

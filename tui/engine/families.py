@@ -131,8 +131,9 @@ class Families:
         sizes: Sequence[int],
         *,
         stratum: int = 0,
+        group: int | None = None,
     ) -> None:
-        """Count one page of keys of the node with that number.
+        """Count one page of keys of the node with that number, which belongs to that group of pages if it is given.
 
         A TTL of -1 means none; keys that are gone must have been left out.
         """
@@ -162,10 +163,9 @@ class Families:
                     tally.ttl_max_ms = ttl
                 if ttl < tally.ttl_min_ms:
                     tally.ttl_min_ms = ttl
-        self._end_page(len(keys), touched.values(), stratum)
+        self._end_page(self.pages.add(len(keys), stratum, group), touched.values())
 
-    def _end_page(self, page: int, touched: Iterable[Tally], stratum: int) -> None:
-        group = self.pages.add(page, stratum)
+    def _end_page(self, group: int, touched: Iterable[Tally]) -> None:
         for tally in touched:
             tally.keys += tally.page_keys
             tally.size += tally.page_bytes

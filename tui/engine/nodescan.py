@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from tui.engine.commands import Exchange, KeyQuestions, Reply
@@ -134,6 +134,15 @@ class Permissions:
             self.questions = KeyQuestions(memory=True)
 
 
+class Piece(NamedTuple):
+    """Keys of a page that came from one place."""
+
+    keys: int
+    """How many."""
+    group: int
+    """The group of the sample that they belong to."""
+
+
 class Answered(NamedTuple):
     """A page that was answered and waits to be folded."""
 
@@ -142,10 +151,37 @@ class Answered(NamedTuple):
     keys: list[bytes]
     questions: KeyQuestions
     replies: Sequence[Reply]
+    pieces: Sequence[Piece] = ()
+    """What it consists of, in order; nothing when it is all from one place."""
+
+
+def questioned(questions: KeyQuestions, keys: Sequence[bytes], pages: Iterable[tuple[bytes | int, int]]) -> Exchange:
+    """Ask about the keys, for the number of keys there are, and for pages: (cursor, about how many keys)."""
+    scans = [[b"SCAN", cursor, b"COUNT", count] for cursor, count in pages]
+    return questions.exchange(keys, [b"DBSIZE"], *scans)
+
+
+def told(questions: KeyQuestions, keys: Sequence[bytes], replies: Sequence[Reply]) -> int | Failure:
+    """Return how many keys there are, or why a question about these keys has to be asked again.
+
+    That is so when the server does not tell it, or the next page, or anything about keys: as long as a cluster lacks a
+    node it may refuse them all.
+    """
+    about, tail = replies[: len(keys)], replies[len(questions.names) * len(keys) :]
+    for number, reply in enumerate(tail):
+        if isinstance(reply, ReplyError):
+            return of_reply(reply, "+scan" if number else "+dbsize")
+    if about and all(isinstance(reply, ReplyError) and reply.code == "CLUSTERDOWN" for reply in about):
+        return of_reply(about[0], "+type")
+    count: int = tail[0]
+    return count
 
 
 class NodeScan:
     """Where the scan of one node stands. Each question is about the last page's keys, and asks for the next page."""
+
+    looks = False
+    """It never has to look first at what there is to read."""
 
     def __init__(self) -> None:
         self.keys: list[bytes] = []
@@ -159,25 +195,12 @@ class NodeScan:
 
     def question(self, questions: KeyQuestions, count: int) -> Exchange:
         """Ask about the keys, for the number of keys there are, and for about `count` more if there may be more."""
-        commands: list[Sequence[bytes | int]] = [[b"DBSIZE"]]
-        if self._cursor != b"0":
-            commands.append([b"SCAN", self._cursor or b"0", b"COUNT", count])
-        return questions.exchange(self.keys, *commands)
+        more = [(self._cursor or b"0", count)] if self._cursor != b"0" else []
+        return questioned(questions, self.keys, more)
 
     def dbsize(self, questions: KeyQuestions, replies: Sequence[Reply]) -> int | Failure:
-        """Return how many keys there are, or why the question has to be asked again.
-
-        That is so when the server does not tell it, or the next page, or anything about keys: as long as a cluster
-        lacks a node it may refuse them all.
-        """
-        keys, tail = replies[: len(self.keys)], replies[len(questions.names) * len(self.keys) :]
-        for reply, rule in zip(tail, ("+dbsize", "+scan"), strict=False):
-            if isinstance(reply, ReplyError):
-                return of_reply(reply, rule)
-        if keys and all(isinstance(reply, ReplyError) and reply.code == "CLUSTERDOWN" for reply in keys):
-            return of_reply(keys[0], "+type")
-        count: int = tail[0]
-        return count
+        """Return how many keys there are, or why the question has to be asked again."""
+        return told(questions, self.keys, replies)
 
     def take(self, node: int, questions: KeyQuestions, replies: Sequence[Reply]) -> Answered | None:
         """Go on to the next page; return the one that was answered, if it held any keys."""

@@ -6,6 +6,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple, Protocol, TypeVar
 
 from tui.engine.cluster.routing import is_unsettled
@@ -15,6 +16,7 @@ from tui.engine.failure import ReplyError
 from tui.engine.families import Families
 from tui.engine.keyshape import Shaper
 from tui.engine.keyspace import BigKey, Keyspace, Soon, family_of, lifetimes_of
+from tui.engine.nodescan import Piece
 from tui.engine.printable import printable
 
 KEPT_STREAMS = 2000
@@ -93,16 +95,23 @@ class Pass:
         sizes: Sequence[Reply],
         wall: float,
         number: int = 0,
+        pieces: Sequence[Piece] = (),
     ) -> None:
-        """Fold one page of keys of a node with the replies about them; keys that are gone by now are left out."""
+        """Fold one page of keys of a node with the replies about them; keys that are gone by now are left out.
+
+        `pieces` are what it consists of, when it is not all from one place.
+        """
         page = Page(keys, types, ttls, sizes)
+        parts = page.parts(pieces) if pieces else [(page, None)]
         if not page.is_whole():
             unsettled = sum(map(is_unsettled, types))
             self.unsettled = self.unsettled or unsettled > 0
             self.refused[number] += sum(isinstance(kind, ReplyError) for kind in types) - unsettled
             page = page.without_gone()
+            parts = [(part.without_gone(), group) for part, group in parts]
         if page.keys:
-            self.families.add_page(*page, stratum=number)
+            for part, group in parts:
+                self.families.add_page(*part, stratum=number, group=group)
             self._remember(page, wall)
             for observer in self._observers:
                 observer.take(*page)
@@ -173,6 +182,12 @@ class Page(NamedTuple):
             and set(map(type, self.ttls_ms)) == set(map(type, self.sizes)) == {int}
             and -2 not in self.ttls_ms
         )
+
+    def parts(self, pieces: Sequence[Piece]) -> list[tuple[Page, int | None]]:
+        """Cut it into its pieces, each with the group that it belongs to."""
+        ends = list(accumulate(piece.keys for piece in pieces))
+        cuts = [slice(end - piece.keys, end) for piece, end in zip(pieces, ends, strict=True)]
+        return [(Page(*(row[cut] for row in self)), piece.group) for piece, cut in zip(pieces, cuts, strict=True)]
 
     def without_gone(self) -> Page:
         """Leave out keys that vanished since they were listed, and those this user may not read."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from dataclasses import replace
+from functools import partial
 
 from tui.engine.commands import Exchange, exchange
 from tui.engine.failure import Failure, Unavailable
@@ -34,6 +36,8 @@ from tui.engine.nodescan import (
 from tui.engine.onepass import Observer, Pass, alike
 from tui.engine.session import Collector, Session
 from tui.engine.share import COURTESY, Courtesies
+from tui.engine.slotscan import SlotScan
+from tui.engine.topology.slot_stats import counts_slots
 
 PAGE = 64
 """Keys asked about in one round trip: few enough that whoever waits meanwhile hardly notices."""
@@ -79,6 +83,9 @@ class Survey(Collector[Keyspace]):
         """Keys the servers counted when that pass ended."""
         self._identities = Identities()
         self._courtesies = Courtesies(session.clock)
+        self._chance = random.Random()
+        self._disordered: set[Node] = set()
+        """Nodes of a cluster whose SCAN does not go slot by slot: its order is random enough."""
         self._burst_until = -math.inf
         self._published = -math.inf
         self._restarted: str | None = None
@@ -174,7 +181,7 @@ class Survey(Collector[Keyspace]):
 
     async def _scan(self, index: int, node: Node) -> None:
         """Read one node from the first page to the last."""
-        scan, measured = NodeScan(), -math.inf
+        scan, measured = self._begun(node), -math.inf
         unfolded: Answered | None = None
         while not scan.ended:
             await self.feed.wanted()
@@ -199,13 +206,28 @@ class Survey(Collector[Keyspace]):
             if not self._accept(index, scan.dbsize(questions, answer.replies)):
                 await self.session.clock.sleep(REFUSED_REST)
                 continue
+            looked = scan.looks
             unfolded = scan.take(index, questions, answer.replies)
+            if looked:  # the burst is for the first picture, which takes keys
+                self._burst_until = max(self._burst_until, self.session.clock.now() + BURST)
             if unfolded is not None and not (scan.keys and self._hurries):
                 self._fold(unfolded)
                 unfolded = None
             self._publish_progress()
             await self._rest(answer, node)
         self._ground.unread.discard(node)
+
+    def _begun(self, node: Node) -> NodeScan | SlotScan:
+        """Begin to read a node: in a cluster so that what was read by then can be shown, unless nobody will see it."""
+        plain = self._complete is not None or node in self._disordered or not self._has_slots(node)
+        if plain:
+            return NodeScan()
+        counts = node.identity is not None and counts_slots(node.identity)
+        return SlotScan(self._chance, partial(self._disordered.add, node), counts=counts)
+
+    def _has_slots(self, node: Node) -> bool:
+        """Whether a node is one of a cluster, even if this user may not ask which others there are."""
+        return self.session.deployment.is_cluster or (node.identity is not None and node.identity.mode == "cluster")
 
     async def _ask_and_fold(self, node: Node, question: Exchange, unfolded: Answered | None) -> Answer | None:
         """Ask, and fold the last page meanwhile; None when it has to be asked again."""
@@ -241,11 +263,12 @@ class Survey(Collector[Keyspace]):
 
     def _fold(self, page: Answered) -> None:
         """Count one page."""
-        index, keys, questions, replies = page
+        index, keys, questions, replies, pieces = page
         count = len(keys)
         sizes = replies[2 * count : 3 * count] if len(questions.names) == 3 else [0] * count
         settled = not self._pass.unsettled
-        self._pass.take(keys, replies[:count], replies[count : 2 * count], sizes, self.session.clock.wall(), index)
+        types, ttls = replies[:count], replies[count : 2 * count]
+        self._pass.take(keys, types, ttls, sizes, self.session.clock.wall(), index, pieces)
         if settled and self._pass.unsettled:
             self.session.deployment.moved()
         self._permissions.learn(questions, replies[::count], self._logins)
@@ -264,9 +287,14 @@ class Survey(Collector[Keyspace]):
         """Show the pass under way, with a burst of its own, when the complete picture is of another keyspace.
 
         That is so after a flush, a restore, or while a job fills an empty server.
+
+        Raises:
+            Restart: the pass is not read in an order that can be shown.
         """
         all_told = len(self._pass.dbsize) == len(self._ground.nodes)
         if self._complete is not None and all_told and not alike(self._pass.counted, self._counted):
+            if any(self._has_slots(node) for node in self._ground.nodes if node not in self._disordered):
+                raise Restart
             self._complete = None
             self._burst_until = self.session.clock.now() + BURST
 

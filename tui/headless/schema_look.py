@@ -20,7 +20,7 @@ from tui.engine.schema.drift import Drift
 from tui.engine.schema.findings import Finding
 from tui.engine.schema.matcher import Matcher
 from tui.engine.schema.model import Family, Schema
-from tui.engine.schema.scan import Gentle, Scanned, scan
+from tui.engine.schema.scan import Gentle, Scanned, scan, together
 from tui.engine.session import Options, Session
 from tui.settings import Settings
 
@@ -116,28 +116,33 @@ class _Tester:
     ) -> None:
         delimiter = session.options.delimiter
         self._session = session
-        self._node: Node = session.deployment.nodes[0]
         self._share = share
         self._exact = exact
         self._stop = stop
         self._started = session.clock.now()
         chance = random.Random()
         self._drift = Drift(Matcher(schemas), chance, Shaper(delimiter.encode() if delimiter else None))
-        self._asker = Asker(self._node.ask, Gentle(self._node, share).rest, chance)
+        self._asker = Asker(session.deployment.ask, self._gentle(session.deployment.nodes[0]).rest, chance)
         self._closer = Closer(self._drift, self._asker, self._sleep)
 
     async def test(self) -> Tested | Failure | None:
         """See `test`."""
+        nodes = await self._session.deployment.known()
         await self._closer.begin()
-        scanned = await scan(self._node, self._drift, Gentle(self._node, self._share), self._enough())
+        enough = self._enough()
+        scans = (scan(node, self._drift, self._gentle(node), enough) for node in nodes)
+        scanned = together(await asyncio.gather(*scans))
         if scanned.failure is not None:
             return scanned.failure
         if self._stop.is_set() and not scanned.keys:
             return None
         # The closer look has a burst of its own, and rests after it.
-        self._asker.rest = Gentle(self._node, self._share).rest
+        self._asker.rest = self._gentle(nodes[0]).rest
         found = await self._closer.findings(scanned.population, complete=scanned.complete)
         return self._summed_up(scanned, found)
+
+    def _gentle(self, node: Node) -> Gentle:
+        return Gentle(node, self._share)
 
     def _enough(self) -> Callable[[], bool]:
         clock = self._session.clock
@@ -152,6 +157,8 @@ class _Tester:
         drift, population = self._drift, scanned.population
         unknown, error = drift.population_of(drift.unknown, population)
         notes = [scanned.note, *self._closer.notes]
+        if self._session.deployment.is_cluster and not scanned.complete:
+            notes.append("in a cluster keys that share a slot come together: --exact reads every key and is sure")
         if scanned.refused:
             notes.append(f"{scanned.refused} keys are left out: this user may not read them")
         if self._stop.is_set() and not scanned.complete:

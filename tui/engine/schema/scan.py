@@ -46,6 +46,18 @@ class Scanned:
         return self.keys if self.complete else max(self.keys, whole)
 
 
+def together(nodes: Sequence[Scanned]) -> Scanned:
+    """Return how far the passes over all nodes came: complete when all of them are."""
+    return Scanned(
+        dbsize=sum(one.dbsize for one in nodes),
+        keys=sum(one.keys for one in nodes),
+        refused=sum(one.refused for one in nodes),
+        complete=all(one.complete for one in nodes),
+        failure=next((one.failure for one in nodes if one.failure is not None), None),
+        note=next((one.note for one in nodes if one.note is not None), None),
+    )
+
+
 class Gentle:
     """Takes at most a share of the server's time."""
 

@@ -26,9 +26,14 @@ class SlotStats:
     """Whether the next question is about CPU: the two take turns."""
 
 
+def counts_slots(who: Identity) -> bool:
+    """Whether a server knows the command."""
+    return who.version_tuple >= ((8,) if who.product == "Valkey" else (8, 2))
+
+
 def slot_question(who: Identity, before: SlotStats) -> Sequence[bytes | int] | None:
     """Return what to ask; None where the server does not know it. A server that counts no CPU is not asked about it."""
-    if who.version_tuple < ((8,) if who.product == "Valkey" else (8, 2)):
+    if not counts_slots(who):
         return None
     order = b"CPU-USEC" if before.costs_next else b"KEY-COUNT"
     return b"CLUSTER", b"SLOT-STATS", b"ORDERBY", order, b"LIMIT", ASKED, b"DESC"
