@@ -211,5 +211,5 @@ def _push(heap: list[Item], item: Item, most: int) -> None:
 
 
 def alike(now: int, then: int) -> bool:
-    """Whether two numbers of keys can be of the same keyspace a little later."""
-    return 0.5 < (now + SMALL) / (then + SMALL) < 1.5
+    """Whether two numbers of keys can be of the same keyspace a little later; an empty one is always another."""
+    return (now == 0) == (then == 0) and 0.5 < (now + SMALL) / (then + SMALL) < 1.5

@@ -38,6 +38,7 @@ from tui.engine.session import Collector, Session
 from tui.engine.share import COURTESY, Courtesies
 from tui.engine.slotscan import SlotScan
 from tui.engine.topology.slot_stats import counts_slots
+from tui.engine.vitals import Pulse
 
 PAGE = 64
 """Keys asked about in one round trip: few enough that whoever waits meanwhile hardly notices."""
@@ -131,7 +132,23 @@ class Survey(Collector[Keyspace]):
         self.session.pace.nudge()
 
     async def run(self) -> None:
-        """Survey pass after pass."""
+        """Survey pass after pass, and at once when the pulse tells of another keyspace."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch_size())
+            await self._survey()
+
+    async def _watch_size(self) -> None:
+        """Begin again when the keyspace was flushed or filled: that must not wait for the next pass."""
+        pulse = self.session.of(Pulse).feed
+        while True:
+            await pulse.changed()
+            now = pulse.latest
+            if now is None or now.failure is not None or now.now.keys is None or not self._current:
+                continue
+            if not alike(now.now.keys, self._counted):
+                self.renew()
+
+    async def _survey(self) -> None:
         clock = self.session.clock
         while True:
             started = clock.now()
