@@ -253,15 +253,13 @@ async def masterdown(scene: Scene) -> AsyncGenerator[None, None]:
 # --- what changes under the eyes
 
 
-@row("keys 0", stays_live=True)
+@row("keys 0", "this database is empty", stays_live=True)
 async def flushall(scene: Scene) -> AsyncGenerator[None, None]:
-    """The vitals tell at once; the picture of the keyspace follows with the next pass of the survey."""
     await scene.until(lambda: "session:" in scene.look.text and "keys 0" not in scene.look.text)
     scene.must("FLUSHALL")
     yield
-    await scene.until(lambda: "this database is empty" in scene.look.text)
     scene.prepare()
-    await scene.until(lambda: "this database is empty" not in scene.look.text)
+    scene.also = lambda: "this database is empty" not in scene.look.text
 
 
 @row("● live", stays_live=True)
