@@ -57,13 +57,32 @@ def frame_is_whole(watch: Watched) -> bool:
 
 def dialog_is_whole(watch: Watched, title: str) -> bool:
     """Whether the border of the dialog with this title is unbroken."""
-    for y in range(watch.screen.lines):
-        cells = [watch.screen.buffer[y][x].data[:1] or "?" for x in range(watch.screen.columns)]
-        left = "".join(cells).find(f"╭─ {title} ")
-        if left >= 0:
-            sides = _column(watch, left)[y:], _column(watch, cells.index("╮", left))[y:]
-            return re.match("╭│{3,}╰", sides[0]) is not None and re.match("╮│{3,}╯", sides[1]) is not None
-    return False
+    place = _place_of(watch, title)
+    if place is None:
+        return False
+    top, left, right = place
+    sides = _column(watch, left)[top:], _column(watch, right)[top:]
+    return re.match("╭│{3,}╰", sides[0]) is not None and re.match("╮│{3,}╯", sides[1]) is not None
+
+
+def dialog_text(watch: Watched, title: str) -> str:
+    """The lines in the dialog with this title, one behind the other: a name may be folded anywhere."""
+    place = _place_of(watch, title)
+    if place is None:
+        return ""
+    top, left, right = place
+    rows = (watch.screen.buffer[y] for y in range(top + 1, watch.screen.lines))
+    return "".join("".join(row[x].data for x in range(left + 1, right)).strip(" ") for row in rows)
+
+
+def _place_of(watch: Watched, title: str) -> tuple[int, int, int] | None:
+    """Top, left and right of the dialog with this title."""
+    for y, line in enumerate(watch.lines):
+        if f"╭─ {title} " in line:
+            cells = [watch.screen.buffer[y][x].data[:1] or "?" for x in range(watch.screen.columns)]
+            left = "".join(cells).find(f"╭─ {title} ")
+            return (y, left, cells.index("╮", left)) if "╮" in cells[left:] else None  # half drawn
+    return None
 
 
 def _column(watch: Watched, x: int) -> str:

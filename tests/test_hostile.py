@@ -7,11 +7,14 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
+from rich.segment import Segment
+from textual.color import Color
 
 from tests.hostile import CORPUS, plant, plant_all
 from tests.looking import looking
 from tests.servers import HOST, Server
 from tests.watched import Watched, sequences, watched
+from tui.app import Scrub
 from tui.engine.printable import printable
 
 OWN = re.compile(
@@ -188,6 +191,12 @@ def test_junk_pasted_into_the_filter_is_only_text(valkey: Server) -> None:
         assert watch.leave() == 0
         check(bytes(watch.raw))
         check_restored(watch)
+
+
+def test_the_last_belt_moves_nothing_when_a_letter_was_cut_off_its_marks() -> None:
+    for text, left in ("\u0308\u0344n", "n"), ("\x1b]0;", "\ufffd]0;"), ("e\u0301\u202e", "e\u0301\ufffd"):
+        (segment,) = Scrub().apply([Segment(text)], Color(0, 0, 0))
+        assert segment.text == left
 
 
 async def test_clicking_on_markup_in_names_runs_no_action(valkey: Server) -> None:

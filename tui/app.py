@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import signal
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -15,6 +17,7 @@ from textual.color import Color
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 
 from tui.engine.printable import is_safe, scrub
 from tui.engine.session import Session
@@ -55,7 +58,13 @@ class Scrub(LineFilter):
         """Return the segments with only safe text in them."""
         if all(segment.control or is_safe(segment.text) for segment in segments):
             return segments
-        return [segment if segment.control else Segment(scrub(segment.text), segment.style) for segment in segments]
+        return [segment if segment.control else Segment(_in_cells(segment.text), segment.style) for segment in segments]
+
+
+def _in_cells(text: str) -> str:
+    """Scrub text; a mark whose letter a field has scrolled away took no cell, and gets none."""
+    pairs = zip(text, scrub(text), strict=True)
+    return "".join(new for old, new in pairs if new == old or cell_len(old) or unicodedata.category(old)[0] != "M")
 
 
 class RedtopApp(App[int]):
@@ -141,6 +150,16 @@ class RedtopApp(App[int]):
         if action == "undo":
             return self.session.deployment.refusal is None
         return action != "page" or self._book is None or not self._book.is_open(parameters[0])
+
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        """Do at once what a key means, unless it may be a letter.
+
+        Textual first sends a key around the page, and what came in one piece with it (over a slow line, from tmux)
+        would be obeyed before the field is there that it was typed for.
+        """
+        if await super()._check_bindings(key, priority):
+            return True
+        return priority and not isinstance(self.focused, Input) and await super()._check_bindings(key)
 
     @property
     def _book(self) -> Book | None:

@@ -89,8 +89,8 @@ class Drill(Widget):
 
     def _show(self, shown: Reader | Table) -> None:
         other = self._table if shown is self._reader else self._reader
-        moved = other.has_focus
+        moved = self.screen.focused is other  # who only had it until a moment ago gives it to nobody
         shown.display = shown.can_focus = True
         if moved:
-            shown.focus()
+            self.screen.set_focus(shown)
         other.display = other.can_focus = False

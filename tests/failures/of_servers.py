@@ -271,7 +271,7 @@ async def config_resetstat(scene: Scene) -> AsyncGenerator[None, None]:
         scene.must("GET", "session:1")
     scene.must("CONFIG", "RESETSTAT")
     yield
-    await scene.until(lambda: pulse.feed.latest and len(pulse.feed.latest.history) > len(told.history))
+    await scene.until(lambda: pulse.feed.latest and pulse.feed.latest.now.at > told.now.at)
     assert pulse.feed.latest is not None
     for sample in pulse.feed.latest.history:
         assert min(sample.ops_per_s or 0, sample.reads_per_s or 0, sample.evicted_per_s or 0) >= 0

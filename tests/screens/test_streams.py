@@ -12,6 +12,7 @@ from tests.looking import Looking, looking
 from tests.screens.stream_page import WIDE, fill, focused, inside, names, open_page, to
 from tests.servers import HOST, Server
 from tui.engine.address import Address
+from tui.engine.onepass import KEPT_STREAMS
 from tui.engine.schema.model import Family, Schema
 from tui.engine.schema.pattern import Pattern
 from tui.engine.session import Options, Session
@@ -36,6 +37,14 @@ async def test_all_streams_are_listed_the_troubled_first(look: Looking) -> None:
     await look.until(lambda: names(look) == [b"late", b"fine", b"work"])
     await look.until_shown("▲ behind", "3 found", "150", "pending")
     assert look.style_of("▲ behind").color != look.style_of("fine ").color
+
+
+async def test_that_there_are_more_streams_than_are_listed_is_said(valkey: Server) -> None:
+    valkey.ask_all([("XADD", f"stream:{n}", "*", "a", n) for n in range(KEPT_STREAMS + 1100)])
+    async with looking(valkey.port, (160, 50)) as look:
+        await look.until_shown("● live")
+        await look.press("3")
+        await look.until_shown("found · there may be more: no others are listed")
 
 
 async def test_enter_goes_from_a_stream_to_groups_consumers_entries_and_one_entry_and_escape_back(

@@ -64,7 +64,10 @@ def shown(text: str) -> str:
     """Return a part of an address as safe text: it may come from a URL or a file that others wrote."""
     from tui.engine.printable import printable  # 6 ms that `redtop --version` need not spend
 
-    return printable(text.encode("utf-8", "surrogatepass"))
+    try:
+        return printable(text.encode("utf-8", "surrogateescape"))  # the way in which a server's bytes are kept in text
+    except UnicodeEncodeError:
+        return printable(text.encode("utf-8", "surrogatepass"))
 
 
 _SCHEMES = {

@@ -49,8 +49,9 @@ _INVISIBLE = re.compile(
 """Characters that `str.isprintable` lets pass although nobody sees them, or sees them alike."""
 
 _WIDTH_UNSURE = ("Me", "Mc")
-"""Marks around a letter, and those with a width of their own: kitty draws these into the cell before, while xterm, VTE
-and tmux give them a cell, so one in a row would move the rest of it."""
+"""Marks around a letter, and those with a width of their own, on which nobody agrees: the Hindi word for Hindi takes 3
+cells for Rich (and so for redtop), 4 for wcwidth's clusters, 5 in glibc and tmux (measured), so it would move the rest
+of its row. Vowel signs of Hindi, Tamil and Bengali that are Mc are therefore written as escapes; Thai has none."""
 
 _JOINING_JAMO = re.compile("[\u1161-\u11ff\ud7b0-\ud7fb]")
 """Hangul vowels and finals: letters to Unicode, but terminals draw them into the cell before, like marks."""

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
+from tui.engine.onepass import KEPT_STREAMS
 from tui.engine.printable import printable
 from tui.engine.session import Session
 from tui.engine.streams.board import Board, StreamBoard
@@ -125,6 +126,8 @@ class AllStreamsPane(Pane[Board]):
             if sentence:
                 yield sentence, "$text-warning"
         yield f"{len(board.streams):,} found"
+        if len(board.streams) >= KEPT_STREAMS:
+            yield "there may be more: no others are listed", "$text-warning"
         for level, word in ((Level.ACT, "✗"), (Level.LOOK, "▲")):
             number = sum(bool(troubles) and troubles[0].level is level for troubles in board.troubles.values())
             if number:

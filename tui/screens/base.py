@@ -27,6 +27,7 @@ from tui.panes.header import HeaderPane
 from tui.panes.namespaces import NamespacesPane
 from tui.panes.vitals import VitalsPane
 from tui.words.brand import Brand
+from widgets.inputline import InputLine
 from widgets.keyline import KeyLine
 from widgets.tabbar import TabBar
 
@@ -102,7 +103,7 @@ class PaneScreen(Screen[None]):
             for column in sorted({pane.COLUMN for pane in self.panes}):
                 with Vertical(classes="column"):
                     yield from (pane for pane in self.panes if column == pane.COLUMN)
-        yield Input(id="filter", placeholder="only rows with this text; enter keeps it, escape clears it")
+        yield InputLine(id="filter", placeholder="only rows with this text; enter keeps it, escape clears it")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -149,6 +150,8 @@ class PaneScreen(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Follow the focus, however it moved."""
+        if event.widget is not self.focused:
+            return  # it has moved on since: showing that pane would hide the one that has it
         pane = next((node for node in event.widget.ancestors_with_self if node in self.panes), None)
         if pane is not None:
             self.current = self.panes.index(pane)
@@ -213,7 +216,7 @@ class PaneScreen(Screen[None]):
     @on(Input.Submitted, "#filter")
     def _close_filter(self) -> None:
         self.query_one("#filter", Input).display = False
-        self.panes[self.current].target.focus()
+        self.set_focus(self.panes[self.current].target)
 
     @on(TabBar.Picked)
     def _pick(self, event: TabBar.Picked) -> None:
@@ -227,7 +230,7 @@ class PaneScreen(Screen[None]):
         """Show the pane first: what is not displayed cannot take the focus."""
         pane = next(node for node in target.ancestors_with_self if node in self.panes)
         self.current = self.panes.index(pane)
-        target.focus()
+        self.set_focus(target)  # at once, as above
 
     def _fit(self) -> None:
         """Display all panes, or only the current one."""

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from tui.words.question import Field, Question
+from widgets.inputline import InputLine
 
 DEAF = 0.3
 """Seconds in which a new dialog takes no input: a key meant for what stood there before must not answer it."""
@@ -51,7 +52,7 @@ class ConfirmScreen(ModalScreen[list[str] | None]):
                 yield Static(Content("\n").join(question.lines), id="what")
             for field in question.fields:
                 yield Static(Content(field.label), classes="label")
-                yield Input(value=field.value, compact=True)
+                yield InputLine(value=field.value, compact=True)
                 yield Static(Content(""), classes="verdict")
             with Horizontal(id="answers"):
                 yield Button("Cancel", id="cancel", variant="primary", compact=True)

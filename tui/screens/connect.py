@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from tui.engine.failure import WAITS_FOR_A_PERSON, Failure, Kind
+from widgets.inputline import InputLine
 
 
 class ConnectScreen(ModalScreen[None]):
@@ -58,8 +59,8 @@ class ConnectScreen(ModalScreen[None]):
             box.border_subtitle = Content("ctrl+o lists your profiles · tab moves · escape leaves")
             yield Static(Content(""), id="reason")
             yield Static(Content(""), id="hint")
-            yield Input(value=self._label, placeholder="host:port or redis://user@host:port/db", id="place")
-            secret = Input(password=True, placeholder="password, if it wants one", id="password")
+            yield InputLine(value=self._label, placeholder="host:port or redis://user@host:port/db", id="place")
+            secret = InputLine(password=True, placeholder="password, if it wants one", id="password")
             yield secret
             with Horizontal():
                 yield Button("Connect", variant="default" if self._offer_demo and not login else "primary", id="go")

@@ -19,6 +19,7 @@ from tui.screens.base import PaneScreen
 from tui.screens.editing import Ask, Made, edit_key
 from tui.screens.resting import after_rest
 from tui.words.keyedits import rename, rename_question, set_ttl, ttl_question
+from widgets.inputline import InputLine
 
 SHOWN = 60
 """Characters of what was copied that the notice repeats."""
@@ -65,7 +66,7 @@ class KeysPage(PaneScreen):
     def compose(self) -> ComposeResult:
         """The panes, and a line to type a key into."""
         yield from super().compose()
-        yield Input(id="jump", placeholder=r"the exact key, as it is shown (\xNN for a byte); enter opens it")
+        yield InputLine(id="jump", placeholder=r"the exact key, as it is shown (\xNN for a byte); enter opens it")
 
     def on_mount(self) -> None:
         """Hide the line until it is wanted."""
@@ -134,7 +135,7 @@ class KeysPage(PaneScreen):
         line = self.query_one("#jump", Input)
         line.value = ""
         line.display = True
-        line.focus()
+        self.set_focus(line)  # at once: the key may come in one piece
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What writes does not exist where nothing may be written, nor where there is no key to write to."""
@@ -201,7 +202,7 @@ class KeysPage(PaneScreen):
 
     def _close_line(self) -> None:
         self.query_one("#jump", Input).display = False
-        self.panes[self.current].target.focus()
+        self.set_focus(self.panes[self.current].target)
 
     def _list(self, chosen: NamespacesPane.Pointed) -> None:
         self.workers.cancel_group(self, "family")

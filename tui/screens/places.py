@@ -17,6 +17,7 @@ from tui.fields import SettingsError
 from tui.places import at, at_database, at_profile, profiles
 from tui.settings import CONFIG_FILE, Settings, config_folder
 from tui.words.placerows import Place, database_rows, profile_rows
+from widgets.inputline import InputLine
 from widgets.table import Column, Table
 
 COLUMNS = (
@@ -46,9 +47,11 @@ class PlacesScreen(ModalScreen[Settings | None]):
             box.border_subtitle = Content("enter goes there · tab to type another place · escape stays")
             yield Table(COLUMNS)
             yield Static(Content(""), id="note")
-            yield Input(placeholder="another place: host:port, redis://user@host/2, /run/redis.sock, or a database: 3",
-                        id="place")  # fmt: skip
-            yield Input(password=True, placeholder="its password, if it wants one", id="password")
+            yield InputLine(
+                placeholder="another place: host:port, redis://user@host/2, /run/redis.sock, or a database: 3",
+                id="place",
+            )
+            yield InputLine(password=True, placeholder="its password, if it wants one", id="password")
 
     def on_mount(self) -> None:
         """List what there is; what is wrong with the file is told, and the rest still works."""

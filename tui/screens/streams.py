@@ -26,6 +26,7 @@ from tui.screens.resting import after_rest
 from tui.screens.stream_changes import StreamChanges
 from tui.screens.stream_keys import StreamKeys
 from tui.words.brand import Brand
+from widgets.inputline import InputLine
 from widgets.keyline import KeyLine
 from widgets.tabbar import TabBar
 
@@ -106,8 +107,8 @@ class StreamsPage(PaneScreen):
                 yield inside
             with Vertical(classes="column lower"):
                 yield tail
-        yield Input(id="filter", placeholder="only what passes this; enter keeps it, escape clears it")
-        yield Input(id="jump")
+        yield InputLine(id="filter", placeholder="only what passes this; enter keeps it, escape clears it")
+        yield InputLine(id="jump")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -210,7 +211,7 @@ class StreamsPage(PaneScreen):
         line = self.query_one("#jump", Input)
         line.placeholder, line.value, line.display = placeholder, value, True
         self._asking = then
-        line.focus()
+        self.set_focus(line)  # at once: the place may come in one piece
 
     @on(Input.Submitted, "#jump")
     def _answer(self, event: Input.Submitted) -> None:
@@ -240,7 +241,7 @@ class StreamsPage(PaneScreen):
     def _close_line(self) -> None:
         self.query_one("#jump", Input).display = False
         self._asking = None
-        self.panes[self.current].target.focus()
+        self.set_focus(self.panes[self.current].target)
 
 
 def _is_pattern(name: bytes) -> bool:

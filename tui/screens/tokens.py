@@ -22,6 +22,7 @@ from tui.screens.base import PaneScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.words.question import Field, Question, Verdict
 from tui.words.units import percent
+from widgets.inputline import InputLine
 
 if TYPE_CHECKING:
     from tui.engine.schema.model import Family
@@ -76,10 +77,10 @@ class TokensPage(PaneScreen):
     def compose(self) -> ComposeResult:
         """The panes, a line to type into, and one that shows nothing of what is pasted."""
         yield from super().compose()
-        yield Input(
+        yield InputLine(
             id="jump", placeholder=r"a user, or the exact key as it is shown (\xNN for a byte); enter goes there"
         )
-        yield Input(
+        yield InputLine(
             id="token",
             placeholder="paste a token: nothing of it is shown or kept; enter looks for its key",
             password=True,
@@ -242,13 +243,13 @@ class TokensPage(PaneScreen):
         field = self.query_one(line, Input)
         field.value = ""
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: what is pasted may come in one piece
 
     def _close_lines(self) -> None:
         for line in self._lines():
             line.value = ""
             line.display = False
-        self.panes[self.current].target.focus()
+        self.set_focus(self.panes[self.current].target)
 
     def _lines(self) -> tuple[Input, Input]:
         return self.query_one("#jump", Input), self.query_one("#token", Input)

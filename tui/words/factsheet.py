@@ -33,7 +33,7 @@ def key_lines(key: bytes, width: int, shown: str | None = None) -> list[Content]
     rows = _folded(whole, max(1, width), KEY_ROWS)
     if len(key) > KEY_MOST or sum(len(row.plain) for row in rows) < len(whole.plain):
         note = f"… {len(key):,} bytes"
-        rows[-1] = rows[-1][: max(1, width - len(note) - 1)] + Content.styled(note, "$foreground-muted")
+        rows[-1] = _folded(rows[-1], max(1, width - len(note) - 1), 1)[0] + Content.styled(note, "$foreground-muted")
     return rows
 
 
@@ -140,6 +140,8 @@ def _folded(text: Content, width: int, most: int) -> list[Content]:
         end = len(text.plain)
         while text[:end].cell_length > width and end > 1:
             end = min(end - 1, max(1, end * width // max(1, text[:end].cell_length)))
+        while end > 1 and Content(text.plain[end : end + 1] or " ").cell_length == 0:  # a mark stays with its letter
+            end -= 1
         rows.append(text[:end])
         text = text[end:]
     return rows

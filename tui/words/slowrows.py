@@ -21,8 +21,8 @@ ORDERS = ("when", "took")
 """What entries can be sorted by: columns of the table."""
 LONG, VERY_LONG = 50_000, 500_000
 """Microseconds from which on others notice, and from which on they give up: the server does one thing at a time."""
-WORD_MOST = 120
-"""Bytes of a word that a row shows."""
+WORD_MOST, WHOLE = 120, 1 << 20
+"""Bytes of a word that a row shows, and more than a server keeps of one."""
 HIDDEN = "[hidden]"
 """Stands for words that the active schemas call a secret."""
 
@@ -40,8 +40,8 @@ def columns_of(*, several: bool) -> tuple[Column, ...]:
     )
 
 
-def words_of(entry: SlowEntry, secrecy: Secrecy) -> list[str]:
-    """Return the words of the command as safe text, with what the active schemas hide left out.
+def words_of(entry: SlowEntry, secrecy: Secrecy, most: int = WHOLE) -> list[str]:
+    """Return the words of the command as safe text, `most` bytes of each, without what the active schemas hide.
 
     A word that is the name of a key with a secret in it is masked. When one of the words names a key whose value must
     not be shown, all words that are no keys of the schemas are hidden, for they may be that value. So are words that
@@ -49,13 +49,12 @@ def words_of(entry: SlowEntry, secrecy: Secrecy) -> list[str]:
     """
     command, *rest = entry.words or (b"",)
     guarded = any(secrecy.hides_name(word) or secrecy.hides_value(word) for word in rest)
-    return [printable(command), *(_word(word, secrecy, guarded=guarded) for word in rest)]
+    return [beginning(command, most), *(_word(word, secrecy, most, guarded=guarded) for word in rest)]
 
 
-def _word(word: bytes, secrecy: Secrecy, *, guarded: bool) -> str:
-    if not secrecy.active or secrecy.knows(word):
-        return secrecy.shown(word)
-    return HIDDEN if guarded or _CUT.search(word) else printable(word)
+def _word(word: bytes, secrecy: Secrecy, most: int, *, guarded: bool) -> str:
+    hidden = secrecy.active and not secrecy.knows(word) and (guarded or _CUT.search(word))
+    return HIDDEN if hidden else secrecy.shown(word, most)
 
 
 def found(log: SlowLog, needle: str, secrecy: Secrecy) -> list[SlowEntry]:
@@ -89,7 +88,7 @@ def client_of(entry: SlowEntry) -> str:
 
 
 def _row(entry: SlowEntry, secrecy: Secrecy, now: float, *, several: bool) -> Row:
-    words = [word if len(word) <= WORD_MOST else f"{word[:WORD_MOST]}…" for word in words_of(entry, secrecy)]
+    words = words_of(entry, secrecy, WORD_MOST)
     tone = MUTED if entry.name.startswith(OWN) else ""
     cells = (
         Content.styled(ago(max(0.0, now - entry.at)), MUTED),

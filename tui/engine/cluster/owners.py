@@ -11,8 +11,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui.engine.cluster.slots import SLOTS
-from tui.engine.cluster.view import Seen, Span, View, members_of, number_of, spans, view_of, view_of_shards
+from tui.engine.cluster.view import Seen, Span, View, bare, members_of, number_of, spans, view_of, view_of_shards
 from tui.engine.commands import Reply
+from tui.engine.printable import parse_printable
 
 _MYSELF = re.compile(rb"^\S+ \S+ \S*\bmyself\b.*$", re.MULTILINE)
 
@@ -123,7 +124,7 @@ def find_slot(error: str) -> tuple[int, str, int] | None:
     if len(words) < 3 or words[0] not in {"MOVED", "ASK"} or not words[1].isdecimal():
         return None
     host, _, port = words[2].rpartition(":")
-    return (int(words[1]), host.strip("[]"), int(port)) if port.isdecimal() else None
+    return (int(words[1]), bare(host), int(port)) if port.isdecimal() else None
 
 
 def _is_home(seen: Seen, view: View) -> bool:
@@ -137,7 +138,8 @@ def _slots(seen: Seen) -> bool:
 
 def _home(seen: Seen, view: View, places: Mapping[str, tuple[str, int]]) -> Home:
     host, _, port = seen.address.rpartition(":")
-    host, port_number = places.get(seen.id, ("" if host == "?" else host.strip("[]"), int(port or 0)))
+    told = "" if host == "?" else _text(parse_printable(bare(host)))  # else a form would be made of a form
+    host, port_number = places.get(seen.id, (told, int(port or 0)))
     moving = frozenset(one.slot for one in seen.moving) if seen.id == view.me else frozenset()
     return Home(seen.id, host, port_number, seen.epoch, seen.slots, moving, seen.failed)
 
@@ -166,4 +168,4 @@ def _fields(pairs: Reply) -> dict[bytes, Reply]:
 
 
 def _text(value: Reply) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""

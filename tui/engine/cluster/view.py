@@ -146,7 +146,16 @@ def _seen(words: Sequence[str]) -> Seen:
 def _address(text: str) -> str:
     """Read `10.0.0.7:6379@16379,name`; a host that is not known yet is empty."""
     host, _, port = text.split(",", 1)[0].split("@", 1)[0].rpartition(":")
-    return place(host.strip("[]") or "?", _whole(port))
+    return place(bare(host) or "?", _whole(port))
+
+
+def bare(host: str) -> str:
+    """Take an IPv6 address out of its brackets; nothing else, for a host may be named anything.
+
+    >>> bare("[::1]"), bare("::1"), bare("odd[/]")
+    ('::1', '::1', 'odd[/]')
+    """
+    return host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
 
 
 def _spans(words: Iterable[str]) -> Iterator[Span]:
