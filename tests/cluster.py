@@ -25,6 +25,23 @@ def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
+class Member(Server):
+    """A server that may be one of a cluster: it has a second port, the bus, on which another test may be as well."""
+
+    _bus = 0
+
+    def _free_port(self) -> int:
+        # Without an option for the bus Redis 6.2 uses port + 10000, which must exist.
+        return _low_port() if self.generation == "redis-6.2" else free_port()
+
+    def _options(self) -> list[object]:
+        if self.generation == "redis-6.2":
+            return super()._options()
+        if not self._fixed:  # from its first start on it stays where the others know it to be
+            self._bus = free_port()
+        return [*super()._options(), "--cluster-port", self._bus]
+
+
 class Cluster:
     """Primaries that share the slots evenly, each with so many replicas. A context manager.
 
@@ -39,26 +56,25 @@ class Cluster:
         self._stack = ExitStack()
 
     def _server(self, *arguments: str) -> Server:
-        bus = () if self.generation == "redis-6.2" else ("--cluster-port", str(free_port()))
         own = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS), "--appendonly", "no")
         # What is not told costs nothing to wait for: replicas start to follow at once instead of after five seconds.
-        fast = ("--repl-diskless-sync-delay", "0", "--cluster-announce-ip", HOST, *bus)
-        # Without a port to announce for the bus Redis 6.2 uses port + 10000, which must exist.
-        port = _low_port() if self.generation == "redis-6.2" else None
-        return Server(self.generation, *own, *fast, *arguments, port=port)
+        fast = ("--repl-diskless-sync-delay", "0", "--cluster-announce-ip", HOST)
+        return Member(self.generation, *own, *fast, *arguments)
 
     def __enter__(self) -> Self:
-        for server in self.all:
-            self._stack.enter_context(server)
-        size = -(-SLOTS // len(self.nodes))
-        for index, server in enumerate(self.nodes):
-            self._own(server, range(index * size, min(SLOTS, (index + 1) * size)), epoch=index + 1)
-        self._meet()
-        wait_for(self.is_whole)
-        for primary, replicas in zip(self.nodes, self.replicas, strict=True):
-            for replica in replicas:
-                _ok(replica.ask("CLUSTER", "REPLICATE", self.id_of(primary)))
-        wait_for(self._is_replicated)
+        with ExitStack() as stack:  # what was started does not outlive what then went wrong
+            for server in self.all:
+                stack.enter_context(server)
+            size = -(-SLOTS // len(self.nodes))
+            for index, server in enumerate(self.nodes):
+                self._own(server, range(index * size, min(SLOTS, (index + 1) * size)), epoch=index + 1)
+            self._meet()
+            wait_for(self.is_whole)
+            for primary, replicas in zip(self.nodes, self.replicas, strict=True):
+                for replica in replicas:
+                    _ok(replica.ask("CLUSTER", "REPLICATE", self.id_of(primary)))
+            wait_for(self._is_replicated)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -220,14 +236,16 @@ class Sentinels:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        for server in (*self.servers, *self.sentinels):
-            self._stack.enter_context(server)
-        first, second = self.servers
-        _ok(self.at(second, "REPLICAOF", HOST, first.port))
-        wait_for(lambda: _pairs(self.at(second, "INFO", "replication")).get("master_link_status") == "up")
-        for sentinel in self.sentinels:
-            self._guard(sentinel, first)
-        wait_for(self.is_settled)
+        with ExitStack() as stack:  # likewise
+            for server in (*self.servers, *self.sentinels):
+                stack.enter_context(server)
+            first, second = self.servers
+            _ok(self.at(second, "REPLICAOF", HOST, first.port))
+            wait_for(lambda: _pairs(self.at(second, "INFO", "replication")).get("master_link_status") == "up")
+            for sentinel in self.sentinels:
+                self._guard(sentinel, first)
+            wait_for(self.is_settled)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

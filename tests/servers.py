@@ -42,7 +42,7 @@ class Server:
         program = GENERATIONS[generation]
         assert program is not None, f"there is no {generation} on this machine"
         self.generation = generation
-        self.port = port or free_port()
+        self.port = port or self._free_port()
         self._fixed = port is not None
         self._program = program
         self._arguments = arguments
@@ -63,8 +63,11 @@ class Server:
             if self._launch():
                 return
             assert not self._fixed, "the server did not start"
-            self.port = free_port()
+            self.port = self._free_port()
         raise AssertionError("the server did not start on any port")
+
+    def _free_port(self) -> int:
+        return free_port()
 
     def _launch(self) -> bool:
         command = map(str, [self._program, *self._options()])

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.any_bytes.driven import LASTS, USERS, answer, redtop, zoomed
-from tests.cluster import _low_port, _Sentinel
+from tests.cluster import Member, _Sentinel
 from tests.hostile import CORPUS
 from tests.servers import HOST, Server
 from tests.storming import STORM, THOROUGH, as_shown, dialog_is_whole, frame_is_whole, rest, see_all
@@ -88,10 +88,9 @@ def packed(*words: bytes) -> bytes:
 def test_a_place_that_a_cluster_announces_from_the_start(payload: str) -> None:
     """Before Valkey 9 a node announces whatever its configuration says, and redtop would go there."""
     own = ("--cluster-enabled", "yes", "--cluster-announce-ip", os.fsdecode(CORPUS[payload].replace(b"\0", b"")[:40]))
-    port = _low_port()  # 6.2 adds 10,000 for its bus
-    with Server("redis-6.2", *own, port=port) as server:
+    with Member("redis-6.2", *own) as server:
         server.ask("CLUSTER", "ADDSLOTS", *range(SLOTS))
-        with watched("-h", HOST, "-p", str(port), "--interval", "0.25", size=(120, 40)) as watch:
+        with watched("-h", HOST, "-p", str(server.port), "--interval", "0.25", size=(120, 40)) as watch:
             watch.until(lambda: "no host is named" in watch.text or "● live" in watch.text or "✕" in watch.text)
             for page in "123456":
                 watch.press(page)
@@ -102,11 +101,10 @@ def test_a_place_that_a_cluster_announces_from_the_start(payload: str) -> None:
 
 
 def test_places_that_a_cluster_announces_one_after_the_other() -> None:
-    port = _low_port()
     names = [one[:40] for one in STORM if not set(one[:40]) & set(b"\0\r\n ,:@")]
-    with Server("redis-6.2", "--cluster-enabled", "yes", port=port) as server:
+    with Member("redis-6.2", "--cluster-enabled", "yes") as server:
         server.ask("CLUSTER", "ADDSLOTS", *range(SLOTS))
-        with watched("-h", HOST, "-p", str(port), "--interval", "0.25", size=(160, 50)) as watch:
+        with watched("-h", HOST, "-p", str(server.port), "--interval", "0.25", size=(160, 50)) as watch:
             watch.until_shown("● live")
             watch.press("6")
             zoomed(watch, "Y", "Topology")

@@ -220,6 +220,8 @@ class TokensPage(PaneScreen):
         from tui.engine.revoke.finding import Found, find
 
         found = await find(self.session.deployment, self.board.roles, wanted)
+        if isinstance(self.focused, Input):
+            return  # whoever types into a line by now has gone on to something else
         if not isinstance(found, Found):
             self.app.notify(self._so_far(nothing) if found is None else found.sentence, severity="warning")
             return

@@ -38,12 +38,12 @@ def columns_of(*, several: bool) -> tuple[Column, ...]:
     """Return the columns; `several` when there is more than one node."""
     return (
         Column("client", 21),
-        Column("name", priority=16, least=8),
+        Column("name", priority=16, least=7),
         *((Column("node", 21, priority=8),) if several else ()),
         Column("user", 10, priority=6),
         Column("command", 14, priority=13),
         Column("state", 9, priority=18),
-        Column("idle", 4, "right", priority=17),
+        Column("idle", 5, "right", priority=17),
         Column("age", 4, "right", priority=9),
         Column("memory", 7, "right", priority=19),
         Column("db", 3, "right", priority=5),
