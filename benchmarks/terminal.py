@@ -36,9 +36,7 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.write(b"q")
-        deadline = time.perf_counter() + 5
-        while self.process.poll() is None and time.perf_counter() < deadline:
-            self.read(0.1)
+        self.ended(5)
         self.process.kill()
         self.process.wait()
         os.close(self._master)
@@ -46,6 +44,13 @@ class Terminal:
     def write(self, data: bytes) -> None:
         """Type."""
         os.write(self._master, data)
+
+    def ended(self, seconds: float) -> bool:
+        """Whether the program ends within that time; what it writes is read meanwhile, or it could not."""
+        deadline = time.perf_counter() + seconds
+        while self.process.poll() is None and time.perf_counter() < deadline:
+            self.read(0.1)
+        return self.process.poll() is not None
 
     def read(self, seconds: float) -> bytes:
         """Return what is written within that time; returns early when the program has ended."""

@@ -25,29 +25,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 _HOME = tempfile.TemporaryDirectory(prefix="redtop-tests-")
 os.environ |= {name: f"{_HOME.name}/{name}" for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
 
-LONG = (
-    "any_bytes",
-    "test_failures.py",
-    "test_footprint.py",
-    "test_rights.py",
-    "test_soak.py",
-    "engine/cluster/test_nodes.py",
-    "engine/reach/test_sentinel.py",
-    "engine/streams/test_acts_cluster.py",
-    "engine/topology/test_clusters.py",
-    "engine/topology/test_replication.py",
-    "engine/reach/test_tunnel.py",
-    "engine/purge/test_cluster.py",
-    "engine/expiry/retime/test_cluster.py",
-    "engine/revoke/test_cluster.py",
-    "headless/test_acl.py",
-    "headless/test_any_bytes.py",
-    "headless/test_cluster_cli.py",
-)
-"""What needs whole clusters, every failure, or every screen of many users: five minutes more, for `REDTOP_LONG=1`."""
-
-collect_ignore = [] if os.environ.get("REDTOP_LONG") == "1" else list(LONG)
-
 Open = Callable[..., Session]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 

@@ -15,7 +15,7 @@ pytestmark = LASTS
 ENTRIES = 100
 """Slow commands at a time: redtop asks for 128 at first."""
 IN_FULL = 5
-"""Of these so many are opened."""
+"""Of these, and of clients, so many are opened."""
 NAMES = [one for one in CORPUS.values() if set(one) <= set(range(33, 127)) and one]
 """Payloads that a server takes for names of clients."""
 
@@ -52,7 +52,7 @@ def test_names_and_users_of_clients(valkey: Server) -> None:
             watch.until_shown("╭─ Clients")
             zoomed(watch, "C", "Clients")
             watch.until_shown(*(as_shown(name)[:8] for name in NAMES), *(as_shown(CORPUS[one])[:4] for one in USERS))
-            for _ in USERS:
+            for _ in range(IN_FULL):
                 watch.press("\r")
                 watch.until_shown("laddr")
                 rest(watch)

@@ -226,7 +226,7 @@ def test_however_redtop_ends_ssh_ends(valkey: Server, gateway: Gateway, number: 
             terminal.write(b"q")
         else:
             os.kill(terminal.process.pid, number)
-        terminal.process.wait(20)
+        assert terminal.ended(20)
 
 
 async def test_an_ssh_that_hangs_ends_as_well(valkey: Server, gateway: Gateway, open_session: Open) -> None:
