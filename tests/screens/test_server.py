@@ -100,12 +100,12 @@ async def test_clients_are_sorted_found_and_opened(server: Server) -> None:
             await look.until_shown("client ↑")
             await look.press("slash", *"worker", "enter")
             clients = look.pane(ClientsPane)
-            await look.until(lambda: len(clients.target.rows) == 1)
+            await look.until(lambda: len(clients.table.rows) == 1)
             await look.until_shown("Clients · 1 of 2")
             await look.press("enter")
             await look.until_shown("laddr ", "name ", "worker-1", "flags ", "psub ")
             await look.press("escape")
-            await look.until(lambda: clients.target.has_focus)
+            await look.until(lambda: clients.table.has_focus)
             assert clients.filter == "worker", "escape undoes one thing"
             await look.press("escape")
             await look.until_shown("Clients · 2")
@@ -128,7 +128,7 @@ async def test_what_was_slow_is_listed_and_opens_in_full(server: Server) -> None
         await look.until_shown("microseconds", "by the server's clock")
         await look.press("escape", "s")
         await look.until_shown("↓took")
-        assert len(look.pane(SlowLogPane).target.rows) == 1
+        assert len(look.pane(SlowLogPane).table.rows) == 1
 
 
 async def test_what_a_login_may_not_see_is_said_where_it_would_stand(valkey: Server) -> None:

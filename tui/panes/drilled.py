@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.widget import Widget
 
 from tui.engine.session import Session
 from tui.panes.base import Pane
@@ -32,8 +33,14 @@ class DrilledPane(Pane[T]):
         """What the rows are sorted by."""
 
     @property
-    def target(self) -> Table:
-        """The table."""
+    def target(self) -> Widget:
+        """The table, or what is open of it."""
+        drill = self.query_one(Drill)
+        return drill.table if drill.table.can_focus else drill.reader
+
+    @property
+    def table(self) -> Table:
+        """The table, also while a part of it is open."""
         return self.query_one(Drill).table
 
     def compose(self) -> ComposeResult:

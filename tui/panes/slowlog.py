@@ -19,7 +19,6 @@ from tui.words.slowrows import (
     notes_of,
     ordered,
 )
-from widgets.drill import Drill
 from widgets.reader import TextLine
 
 AGAIN = 1.0
@@ -49,7 +48,7 @@ class SlowLogPane(DrilledPane[SlowLog]):
     def on_mount(self) -> None:
         """Let times go on."""
         super().on_mount()
-        self.tick_every(AGAIN, lambda: self.query_one(Drill).table.redraw())
+        self.tick_every(AGAIN, lambda: self.table.redraw())
 
     def show(self, snapshot: SlowLog) -> None:
         """Fill the table."""

@@ -117,7 +117,7 @@ class PaneScreen(Screen[None]):
                 self._bindings.bind(pane.JUMP, f"jump({index})", pane.TITLE, show=False)
         self.query_one("#filter", Input).display = False
         self._fit()
-        self.panes[0].target.focus()
+        self.set_focus(self.panes[0].target)  # at once: later it would take the focus from what was pressed meanwhile
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A small terminal shows one pane at a time anyhow, and a slash inside a field is a letter."""
