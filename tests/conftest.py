@@ -25,6 +25,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 _HOME = tempfile.TemporaryDirectory(prefix="redtop-tests-")
 os.environ |= {name: f"{_HOME.name}/{name}" for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
 
+LONG = ("any_bytes", "test_failures.py")
+"""Every failure, and hostile bytes in real terminals: three minutes more, much of it timed, for `REDTOP_LONG=1`."""
+
+collect_ignore = [] if os.environ.get("REDTOP_LONG") == "1" else list(LONG)
+
 Open = Callable[..., Session]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
