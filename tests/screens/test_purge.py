@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,10 @@ from tests.engine.expiry.retime.test_retime import fill as fill_locks
 from tests.looking import QUICK, Looking, looking
 from tests.servers import HOST, Server
 from tui.engine.address import Address
+from tui.engine.expiry.retime.journals import every_journal
 from tui.engine.node import Phase
 from tui.engine.purge.execute import execute
+from tui.engine.purge.journals import Entry
 from tui.engine.purge.plan import Plan, plan
 from tui.engine.purge.request import Request
 from tui.engine.session import Session
@@ -207,6 +210,32 @@ async def test_an_interrupted_purge_is_offered_at_the_next_start(valkey: Server,
         await confirm(look, await look.asked())
         await look.press("enter")
         assert digest(valkey) == before
+
+
+async def test_what_was_interrupted_is_offered_only_when_nothing_else_is_done(
+    valkey: Server, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key pressed while journals were being read from a slow disk was lost; a dialog then hid the offer for good."""
+    valkey.ask_all(FILL)
+    await _interrupt(valkey, state / "state" / "redtop" / "journals")
+    reading, free = threading.Event(), threading.Event()
+
+    def slowly(folder: Path) -> list[Entry]:
+        reading.set()
+        assert free.wait(30)
+        return every_journal(folder)
+
+    monkeypatch.setattr("tui.screens.visits.LOOK_BACK", 0.05)
+    monkeypatch.setattr("tui.screens.purge.every_journal", slowly)
+    async with looking(valkey.port) as look:
+        await look.until_shown("● live", "100% seen")
+        await look.until(reading.is_set)
+        await look.press("d")
+        await look.asked(ConfirmScreen)
+        free.set()
+        await look.decline()
+        await look.asked(JournalsScreen)
+        await look.until_shown("was interrupted", "session:*")
 
 
 async def _interrupt(server: Server, folder: Path) -> None:

@@ -5,7 +5,7 @@ What they need is imported when it is needed: nobody should wait for it at the s
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
@@ -18,6 +18,7 @@ from tui.screens.expiry import ExpiryPage
 from tui.settings import Settings
 
 if TYPE_CHECKING:
+    from tui.engine.purge.journals import Entry
     from tui.screens.purge import Purging
     from tui.screens.retiming import Retiming
 
@@ -48,9 +49,13 @@ class Changes:
         """List what can be undone."""
         self._lead(self._undo())
 
-    def look_back(self) -> None:
-        """Offer to finish or undo a purge, or a change of TTLs, of this database that was interrupted."""
-        self._lead(self._undo(interrupted_only=True))
+    async def interrupted(self) -> list[Entry]:
+        """Return the journals of this database whose purge or change of TTLs was interrupted, newest first."""
+        return await self._purging().journals(interrupted_only=True)
+
+    def offer(self, entries: Sequence[Entry]) -> None:
+        """Let a person finish or take back what was interrupted."""
+        self._lead(self._choose(entries, INTERRUPTED))
 
     def revoke(self, wanted: Wanted) -> None:
         """End logins."""
@@ -61,7 +66,7 @@ class Changes:
         self._lead(self._retime(message))
 
     def _lead(self, doing: Coroutine[Any, Any, object]) -> None:
-        """One change at a time: what is under way is never cut off by the next."""
+        """One change at a time: what is under way is never cut off by the next, and a key pressed twice asks once."""
         if any(worker.group == "change" and not worker.is_finished for worker in self._app.workers):
             doing.close()
         else:
@@ -104,19 +109,17 @@ class Changes:
             return await retiming.undo_last()
         return await retiming.family(family, message.shapes, message.meant)
 
-    async def _undo(self, *, interrupted_only: bool = False) -> object:
+    async def _undo(self) -> object:
+        return await self._choose(await self._purging().journals())
+
+    async def _choose(self, entries: Sequence[Entry], why: str = "") -> object:
         """Let the person choose a journal, and take back what it is of, or finish it."""
         from tui.engine.expiry.retime.journals import is_of_ttls
         from tui.screens.journals import JournalsScreen
 
-        purging = self._purging()
-        entries = await purging.journals(interrupted_only=interrupted_only)
-        if interrupted_only and not entries:
-            return None
-        why = INTERRUPTED if interrupted_only else ""
         choice = await self._app.push_screen_wait(JournalsScreen(entries, self._session.clock.wall(), why))
         if choice is None:
             return None
         what, entry = choice
-        way = self._retiming() if is_of_ttls(entry) else purging
+        way = self._retiming() if is_of_ttls(entry) else self._purging()
         return await (way.finish(entry) if what == "finish" else way.undo(entry))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.widgets import Input
 from textual.worker import WorkerCancelled, WorkerFailed
 
 from tui.demo import HOST as DEMO_HOST
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tui.demo import Demo
 
 LOOK_BACK = 2.0
-"""Seconds after which a purge that was interrupted is spoken of: first things first."""
+"""Seconds after which a purge that was interrupted is spoken of (first things first), and until the next try."""
 SSH_TAKES = 3.0
 """Seconds that ssh may take to log in before a person is asked for another place."""
 CLOSING = 5.0
@@ -75,7 +76,7 @@ class Visits:
         self._app.push_screen(self.book.page(page or self._kinds[0].KEY))
         for notice in self.settings.notices:
             self._app.notify(notice, severity="warning")
-        self._app.set_timer(LOOK_BACK, self._look_back)
+        self._app.run_worker(self._look_back(session), group="look back", exclusive=True, description="journals")
 
     async def go(self, settings: Settings) -> None:
         """Close this session with all its connections, and open another one on the same page."""
@@ -152,7 +153,7 @@ class Visits:
 
     async def _close(self) -> None:
         """Wait until nothing of the old session is left."""
-        ending = [worker for worker in self._app.workers if worker.group in {"session", "watch"}]
+        ending = [worker for worker in self._app.workers if worker.group in {"session", "watch", "look back"}]
         for worker in ending:
             worker.cancel()
         with suppress(TimeoutError):
@@ -161,12 +162,23 @@ class Visits:
                     with suppress(WorkerCancelled, WorkerFailed):
                         await worker.wait()
 
-    def _look_back(self) -> None:
-        """Offer to finish or undo what was interrupted."""
-        stack = self._app.screen_stack
-        free = stack and isinstance(stack[-1], PaneScreen)
-        if free and self._ever_live and self.session.deployment.refusal is None:
-            self.changes.look_back()
+    async def _look_back(self, session: Session) -> None:
+        """Offer once to finish or undo what was interrupted, when the person does nothing else."""
+        while True:
+            await session.clock.sleep(LOOK_BACK)
+            if self._is_free and self._ever_live and session.deployment.refusal is None:
+                entries = await self.changes.interrupted()
+                if not entries:
+                    return
+                if self._is_free:  # still: what a person wants meanwhile goes first
+                    self.changes.offer(entries)
+                    return
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether a page is looked at, nothing is typed, and no change is under way."""
+        page = self._app.screen_stack[-1]
+        return isinstance(page, PaneScreen) and not isinstance(page.focused, Input) and not self.changes.busy
 
     async def _watch(self, session: Session) -> None:
         """Follow the connection: dim what is stale, and ask the person when only a person can help."""
