@@ -106,6 +106,9 @@ async def test_others_are_served_from_some_commands_on_and_for_a_while_after(
     assert not await later(1.0, 10), "a person at a prompt"
     assert not await later(1.0, 0)
     assert not await later(GLANCE, SOME), "two commands are two commands"
+    assert await later(GLANCE, SOME), "and four are four, in however many glances"
+    assert not await later(QUIET, 0), "they have gone"
+    assert not await later(GLANCE, 0)
     assert await later(GLANCE, 20), "that is noticed at once"
     assert await later(QUIET - 0.1, 0), "they may come back"
     assert not await later(1.0, 0)

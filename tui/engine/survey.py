@@ -35,7 +35,7 @@ from tui.engine.nodescan import (
 )
 from tui.engine.onepass import Observer, Pass, alike
 from tui.engine.session import Collector, Session
-from tui.engine.share import COURTESY, Courtesies
+from tui.engine.share import COURTESY, KEEPING, Courtesies
 from tui.engine.slotscan import SlotScan
 from tui.engine.topology.slot_stats import counts_slots
 from tui.engine.vitals import Pulse
@@ -114,8 +114,9 @@ class Survey(Collector[Keyspace]):
     def allowance(self) -> float:
         """Fraction of the servers' time that is taken at most as things are now, the first burst aside."""
         share = self.share if self.share >= 1 or not self._current else self.share / FRESH
-        gently = self.courteous or (self._current and not self.session.share.given)
-        return min(share, COURTESY) if gently else share
+        if self.courteous:
+            return min(share, COURTESY)
+        return min(share, KEEPING) if self._current and not self.session.share.given else share
 
     @property
     def _current(self) -> bool:

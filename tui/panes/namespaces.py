@@ -44,7 +44,7 @@ class NamespacesPane(Pane[Keyspace]):
         "≥ before bytes: a few keys are so much bigger than the rest that only a lower bound is honest.\n"
         "TTL is the mean time left of keys that have one, 'all gone' the time until the last of these has expired; "
         "'no TTL' is the share that never expires.\n"
-        "The survey takes at most 5 % of the server's time, and 0.2 % while other clients are served; > and < "
+        "The survey takes at most 5 % of the server's time, and 0.1 % while other clients are served; > and < "
         "change that.\n"
         "With a schema (--schema): what each family is for and how long its keys should live. ▲ departs from it (the "
         "page Expiry says how), ? and dim names are unknown to it.\n"
