@@ -199,6 +199,7 @@ async def loading(scene: Scene) -> AsyncGenerator[None, None]:
 @row("cannot save to its disk", stays_live=True)
 async def misconf(scene: Scene) -> AsyncGenerator[None, None]:
     in_the_way = scene.folder / "dump.rdb"
+    in_the_way.unlink(missing_ok=True)  # what an earlier row had it write
     in_the_way.mkdir()
     scene.must("CONFIG", "SET", "save", "3600 1")
     scene.must("BGSAVE")

@@ -8,14 +8,13 @@ each with little below it, become `{id}`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import add
 
 from tui.engine import alike
 from tui.engine.estimate import Sample, Spread, Strata
-from tui.engine.expiry.lifetimes import BOUNDS_MS, BUCKETS, bucket_sums, median_ms
+from tui.engine.expiry.lifetimes import BOUNDS_MS, bucket_sums, median_ms
 from tui.engine.keyshape import ID, MAX_PARTS, REST, Shape, Shaper
 
 TTL_BOUNDS_MS = (60_000, 600_000, 3_600_000, 86_400_000, 604_800_000)
@@ -33,6 +32,10 @@ MAX_SHAPES = 4000
 """Shapes kept apart before crowded positions are folded for good; bounds memory at a few MB."""
 
 
+def _counts() -> dict[int, int]:
+    return defaultdict(int)
+
+
 @dataclass(slots=True)
 class Tally:
     """What was counted of one family in the keys seen."""
@@ -44,9 +47,9 @@ class Tally:
     types: Counter[bytes] = field(default_factory=Counter)
     no_ttl_size: int = 0
     """Bytes of those."""
-    ttl_keys: list[int] = field(default_factory=lambda: [0] * BUCKETS)
-    """Keys by the time they have left, in the buckets of `lifetimes`."""
-    ttl_sizes: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    ttl_keys: dict[int, int] = field(default_factory=_counts)
+    """Keys by the time they have left, in the buckets of `lifetimes`; most families need few of them."""
+    ttl_sizes: dict[int, int] = field(default_factory=_counts)
     """Their bytes."""
     ttl_sum_ms: int = 0
     ttl_min_ms: int = NEVER_MS
@@ -65,9 +68,9 @@ class Tally:
         self.no_ttl += other.no_ttl
         self.no_ttl_size += other.no_ttl_size
         self.types.update(other.types)
-        if other.no_ttl < other.keys:
-            self.ttl_keys = list(map(add, self.ttl_keys, other.ttl_keys))
-            self.ttl_sizes = list(map(add, self.ttl_sizes, other.ttl_sizes))
+        for mine, theirs in ((self.ttl_keys, other.ttl_keys), (self.ttl_sizes, other.ttl_sizes)):
+            for bucket, amount in theirs.items():
+                mine[bucket] += amount
         self.ttl_sum_ms += other.ttl_sum_ms
         self.ttl_min_ms = min(self.ttl_min_ms, other.ttl_min_ms)
         self.ttl_max_ms = max(self.ttl_max_ms, other.ttl_max_ms)
@@ -86,8 +89,8 @@ class Tally:
             size=round(self.size * weight),
             no_ttl=round(self.no_ttl * weight),
             no_ttl_size=round(self.no_ttl_size * weight),
-            ttl_keys=[round(count * weight) for count in self.ttl_keys],
-            ttl_sizes=[round(size * weight) for size in self.ttl_sizes],
+            ttl_keys={bucket: round(count * weight) for bucket, count in self.ttl_keys.items()},
+            ttl_sizes={bucket: round(size * weight) for bucket, size in self.ttl_sizes.items()},
             ttl_min_ms=self.ttl_min_ms,
             ttl_max_ms=self.ttl_max_ms,
             size_max=self.size_max,

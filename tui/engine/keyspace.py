@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.engine.estimate import Sample
-from tui.engine.expiry.lifetimes import UNKNOWN, Lifetimes
+from tui.engine.expiry.lifetimes import UNKNOWN, Lifetimes, by_bucket
 from tui.engine.failure import Failure
 from tui.engine.families import Tally
 from tui.engine.keyshape import Shape, has_placeholder
@@ -144,8 +144,8 @@ def lifetimes_of(tally: Tally, sample: Sample, *, sized: bool, keys_error: float
     size, error, at_least = _bytes_of(tally, sample) if tally.keys else (0.0, 0.0, False)
     some = tally.no_ttl < tally.keys
     return Lifetimes(
-        keys=tuple(tally.ttl_keys) if some else (),
-        bytes=tuple(tally.ttl_sizes) if some else (),
+        keys=by_bucket(tally.ttl_keys) if some else (),
+        bytes=by_bucket(tally.ttl_sizes) if some else (),
         forever=tally.no_ttl,
         forever_bytes=tally.no_ttl_size,
         scale=scale,

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 _ROUND_S = (
     *(1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 600, 900, 1800),
@@ -123,30 +122,38 @@ UNKNOWN = Lifetimes()
 """Of no keys."""
 
 
-def bucket_sums(counts: Sequence[int], bounds_ms: Sequence[int]) -> list[int]:
+def by_bucket(counts: Mapping[int, int]) -> tuple[int, ...]:
+    """Return counts of the buckets that hold any as one of every bucket.
+
+    >>> by_bucket({1: 5})[:3]
+    (0, 5, 0)
+    """
+    return tuple([counts.get(bucket, 0) for bucket in range(BUCKETS)])
+
+
+def bucket_sums(counts: Mapping[int, int], bounds_ms: Sequence[int]) -> list[int]:
     """Add up counts by bucket to coarser buckets, whose bounds are some of `BOUNDS_MS`; the last one holds the rest.
 
-    >>> counts = [0] * BUCKETS
-    >>> counts[0], counts[-1] = 3, 4
-    >>> bucket_sums(counts, (60_000, 3_600_000))
+    >>> bucket_sums({0: 3, BUCKETS - 1: 4}, (60_000, 3_600_000))
     [3, 0, 4]
     """
-    edges = [0, *(bisect_left(BOUNDS_MS, bound) + 1 for bound in bounds_ms), len(counts)]
-    return [sum(counts[start:end]) for start, end in pairwise(edges)]
+    edges = [bisect_left(BOUNDS_MS, bound) + 1 for bound in bounds_ms]
+    sums = [0] * (len(edges) + 1)
+    for bucket, count in counts.items():
+        sums[bisect_right(edges, bucket)] += count
+    return sums
 
 
-def median_ms(counts: Sequence[int]) -> float:
+def median_ms(counts: Mapping[int, int]) -> float:
     """Return the middle TTL of keys by bucket, within a tenth, of which there must be some.
 
-    >>> counts = [0] * BUCKETS
-    >>> counts[bisect_right(BOUNDS_MS, 30_000)] = 9
-    >>> 30_000 <= median_ms(counts) < 33_000
+    >>> 30_000 <= median_ms({bisect_right(BOUNDS_MS, 30_000): 9}) < 33_000
     True
     """
-    middle, passed = sum(counts) / 2, 0
-    at = -1
+    middle, passed = sum(counts.values()) / 2, 0
+    at, buckets = -1, iter(sorted(counts))
     while passed < middle:
-        at += 1
+        at = next(buckets)
         passed += counts[at]
     low = BOUNDS_MS[at - 1] if at else 0
     return (low + BOUNDS_MS[at]) / 2 if at < len(BOUNDS_MS) else float(low)
