@@ -13,8 +13,9 @@ from textual.widget import Widget
 Align = Literal["left", "right", "center"]
 Segments = tuple[Segment, ...]
 
-MAX_CACHED = 1024
-"""More than every cell of a 250x70 screen of tables; beyond that the cache starts afresh."""
+MAX_CACHED = 300
+"""Pieces after which those not asked for meanwhile are forgotten. Twice as many are remembered at most: more than every
+cell of a 250x70 screen of tables."""
 
 _UNSAFE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), "·")
 """Controls would move the terminal's cursor. One character for one, so that spans still fit."""
@@ -32,6 +33,7 @@ class Ink:
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
         self._pieces: dict[_CacheKey, Segments] = {}
+        self._older: dict[_CacheKey, Segments] = {}
         self._styles: dict[str, Style] = {}
         self._bases: dict[tuple[str, ...], Style] = {}
         self.generation = 0
@@ -45,6 +47,7 @@ class Ink:
         """Drop everything remembered: the theme or a style rule changed."""
         self.generation += 1
         self._pieces.clear()
+        self._older.clear()
         self._styles.clear()
         self._bases.clear()
 
@@ -78,9 +81,10 @@ class Ink:
         key = (content.plain, tuple(content.spans), width, align, base)
         segments = self._pieces.get(key)
         if segments is None:
+            segments = self._older.get(key) or self._draw(content, width, base, align)
             if len(self._pieces) >= MAX_CACHED:
-                self._pieces.clear()
-            segments = self._pieces[key] = self._draw(content, width, base, align)
+                self._older, self._pieces = self._pieces, {}
+            self._pieces[key] = segments
         return segments
 
     def _draw(self, content: Content, width: int, base: Style, align: Align) -> Segments:

@@ -214,6 +214,7 @@ class Table(Scroller, can_focus=True):
 
     def draw_lines(self, width: int, height: int) -> list[Strip]:
         """Header and visible rows."""
+        self._art.begin()
         base = self.ink.base()
         if not self._rows:
             drawn = self._art.empty(self._empty, width)[:height]

@@ -18,9 +18,6 @@ INDENT = 2
 
 MARKERS = {"none": "  ", "open": "▾ ", "closed": "▸ "}
 
-MAX_ROWS = 512
-"""Rows remembered as drawn: several screens, for moving back and forth."""
-
 _RowKey = tuple[Row, bool, Segments]
 
 CURSOR = "▌"
@@ -34,7 +31,12 @@ class TableArt:
         self._ink = ink
         self._tree = tree
         self._rows: dict[_RowKey, Strip] = {}
+        self._before: dict[_RowKey, Strip] = {}
         self._rows_for: object = None
+
+    def begin(self) -> None:
+        """A new drawing: rows of the last one may come again, those of earlier ones are forgotten."""
+        self._before, self._rows = self._rows, {}
 
     def empty(self, text: Content, width: int) -> list[Strip]:
         """The text shown instead of rows, wrapped at words."""
@@ -74,13 +76,13 @@ class TableArt:
         """One row; `here` when the cursor is on it; `edge` is the scroll mark's cell."""
         style = self._ink.base("table--cursor") if here else self._ink.base()
         shape = (width, tuple(placed), self._ink.base(), self._ink.base("table--cursor"), self._ink.generation)
-        if shape != self._rows_for or len(self._rows) >= MAX_ROWS:
-            self._rows.clear()
+        if shape != self._rows_for:
+            self._before.clear()
             self._rows_for = shape
         key = (row, here, edge)
-        if key not in self._rows:
-            self._rows[key] = self._row(row, columns, placed, width, edge, style, here=here)
-        return self._rows[key]
+        strip = self._before.get(key) or self._row(row, columns, placed, width, edge, style, here=here)
+        self._rows[key] = strip
+        return strip
 
     def _row(
         self,
