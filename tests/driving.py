@@ -20,12 +20,12 @@ from tests.engine.revoke.layouts import OauthProxy, jwt
 from tests.looking import QUICK, Looking, looking
 from tests.servers import HOST, Server
 from tests.test_cli import CLEAN
-from tui.app import PAGES
 from tui.cli import main
 from tui.engine.findings import Findings
 from tui.engine.survey import Survey
 from tui.panes.streams_all import AllStreamsPane
 from tui.panes.streams_inside import InsidePane
+from tui.screens.contents import CONTENTS
 from widgets.table import Table
 
 PRODUCTS = {"valkey-9.1": "valkey-9.1", "redis-6.2": "redis-6.2", "system": "redis-7.0"}
@@ -139,13 +139,13 @@ async def drive_screens(
     async with looking(server.port, SIZE, settings=settings, **login) as look:
         survey = look.app.session.of(Survey).feed
         await look.until(lambda: survey.latest and survey.latest.complete, PATIENCE)
-        for page in PAGES:
-            await look.press(page.KEY)
-            await look.until(lambda: type(look.page) is page)  # noqa: B023 - polled before the next turn
+        for chapter in CONTENTS:
+            await look.press(chapter.key)
+            await look.until(lambda: chapter.key == look.page.KEY)  # noqa: B023 - polled before the next turn
             for index, pane in enumerate(look.page.panes):
                 look.tap(pane.JUMP)
                 await look.until(lambda: look.page.current == index)  # noqa: B023 - as above
-            await _DRIVES.get(page.KEY, _nothing)(look, server, values)
+            await _DRIVES.get(chapter.key, _nothing)(look, server, values)
             on_page()
         await look.press("question_mark", "escape", "1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import unicodedata
@@ -25,15 +26,10 @@ from tui.fault import record_fault
 from tui.hangup import on_signals, terminal_gone
 from tui.keyboard import read_any_bytes
 from tui.screens.base import PaneScreen
-from tui.screens.book import Book, number_keys
+from tui.screens.book import Book
 from tui.screens.connect import ConnectScreen
-from tui.screens.dashboard import Dashboard
-from tui.screens.expiry import ExpiryPage
+from tui.screens.contents import CONTENTS, number_keys
 from tui.screens.help import HelpScreen
-from tui.screens.keys import KeysPage
-from tui.screens.server import ServerPage
-from tui.screens.streams import StreamsPage
-from tui.screens.tokens import TokensPage
 from tui.screens.visits import Visits
 from tui.settings import Settings
 from tui.theme import DARK, LIGHT
@@ -42,13 +38,12 @@ from widgets.lean import lean
 
 if TYPE_CHECKING:
     from tui.demo import Demo
-
-PAGES: tuple[type[PaneScreen], ...] = (Dashboard, KeysPage, StreamsPage, ExpiryPage, TokensPage, ServerPage)
-"""All pages, by their number keys."""
+    from tui.screens.expiry import ExpiryPage
+    from tui.screens.tokens import TokensPage
 
 
 SETTLED = 2.0
-"""Seconds after which everything that stays has been loaded."""
+"""Seconds after which the first page stands, and the others are loaded."""
 
 
 class Scrub(LineFilter):
@@ -74,7 +69,7 @@ class RedtopApp(App[int]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        *number_keys(PAGES),
+        *number_keys(),
         Binding("p", "pause", "Pause", id="app.pause", tooltip="Hold the picture still, or let it go on"),
         Binding("r", "refresh_now", "Refresh", show=False, id="app.refresh", tooltip="Look now"),
         Binding("plus,equals_sign", "faster", "Faster", show=False, id="app.faster", tooltip="Refresh more often"),
@@ -93,7 +88,7 @@ class RedtopApp(App[int]):
 
     def __init__(self, settings: Settings, *, demo: Demo | None = None, session: Session | None = None) -> None:
         super().__init__()
-        self._visits = Visits(self, PAGES, settings, demo=demo, session=session)
+        self._visits = Visits(self, settings, demo=demo, session=session)
         self._scrub = Scrub()
 
     @property
@@ -125,7 +120,7 @@ class RedtopApp(App[int]):
         if (demo := self._visits.demo) is not None:
             self.notify(f"redis-cli -p {demo.port} shows the same server", title="Demo")
         self._visits.begin()
-        self.set_timer(SETTLED, _settle)
+        self.run_worker(_settle(), group="settle", description="pages behind the first")
 
     def on_unmount(self) -> None:
         """Stop a demo that was started from the first screen."""
@@ -280,11 +275,15 @@ def run(settings: Settings, *, demo: Demo | None = None) -> int:
     return result if isinstance(result, int) else app.return_code or 0
 
 
-def _settle() -> None:
-    """Tell Python that what is loaded by now stays.
+async def _settle() -> None:
+    """Load the pages behind the first one by one, and tell Python that what is loaded by then stays.
 
     Looking through all modules and widgets for garbage takes 40 ms, and a key pressed meanwhile waits for it.
     """
+    await asyncio.sleep(SETTLED)
+    for chapter in CONTENTS:
+        chapter.load()
+        await asyncio.sleep(0)
     gc.collect()
     gc.freeze()
 

@@ -11,9 +11,9 @@ from textual.widgets import Input
 
 from tests.looking import Looking, looking
 from tests.servers import Server
-from tui.app import PAGES
 from tui.panes.namespaces import NamespacesPane
 from tui.panes.streams import StreamsPane
+from tui.screens.contents import CONTENTS
 from tui.settings import Settings
 from widgets.chart import TimeChart
 from widgets.histogram import Histogram
@@ -219,8 +219,14 @@ async def test_the_survey_takes_as_much_of_the_server_as_a_person_says(valkey: S
 async def test_the_way_out_and_the_help_are_in_sight_on_every_page(valkey: Server, columns: int) -> None:
     async with looking(valkey.port, (columns, 40)) as look:
         await look.until_shown("● live")
-        for page in PAGES:
-            await find_help_and_way_out(look, page.KEY)
+        for chapter in CONTENTS:
+            await find_help_and_way_out(look, chapter.key)
+
+
+def test_the_contents_name_pages_as_they_name_themselves() -> None:
+    assert [(page.key, page.title) for page in CONTENTS] == [
+        (kind.KEY, kind.TITLE) for kind in (chapter.load() for chapter in CONTENTS)
+    ]
 
 
 async def find_help_and_way_out(look: Looking, key: str) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from textual.app import App
-from textual.binding import Binding
 
 from tui.engine.session import Session
 from tui.screens.base import PaneScreen
+from tui.screens.contents import CONTENTS
 from tui.words.brand import Brand
 
 
 class Book:
     """Turns from page to page."""
 
-    def __init__(self, app: App[Any], kinds: Sequence[type[PaneScreen]], session: Session, brand: Brand) -> None:
+    def __init__(self, app: App[Any], session: Session, brand: Brand) -> None:
         self._app = app
-        self._kinds = {kind.KEY: kind for kind in kinds}
         self._session = session
         self._brand = brand
         self._made: dict[str, PaneScreen] = {}
@@ -31,7 +30,8 @@ class Book:
     def page(self, key: str) -> PaneScreen:
         """The page of a number key."""
         if key not in self._made:
-            page = self._made[key] = self._kinds[key](self._session, self._brand)
+            kind = next(chapter.load() for chapter in CONTENTS if chapter.key == key)
+            page = self._made[key] = kind(self._session, self._brand)
             self._app.install_screen(page, f"page {key}")  # an installed screen outlives being replaced
         return self._made[key]
 
@@ -61,10 +61,3 @@ class Book:
             if page.is_running:
                 page.remove()
         self._made.clear()
-
-
-def number_keys(kinds: Sequence[type[PaneScreen]]) -> Iterator[Binding]:
-    """The keys that show the pages."""
-    for kind in kinds:
-        tooltip = f"Show the page {kind.TITLE}"
-        yield Binding(kind.KEY, f"page('{kind.KEY}')", kind.TITLE, id=f"app.page{kind.KEY}", tooltip=tooltip)

@@ -14,11 +14,11 @@ from tui.engine.revoke.wanted import Wanted
 from tui.engine.session import Session
 from tui.engine.survey import Survey
 from tui.fields import SettingsError
-from tui.screens.expiry import ExpiryPage
 from tui.settings import Settings
 
 if TYPE_CHECKING:
     from tui.engine.purge.journals import Entry
+    from tui.screens.expiry import ExpiryPage
     from tui.screens.purge import Purging
     from tui.screens.retiming import Retiming
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from tui.screens.base import PaneScreen
 from tui.screens.book import Book
 from tui.screens.changes import Changes
 from tui.screens.connect import ConnectScreen
+from tui.screens.contents import CONTENTS
 from tui.settings import READ_ONLY, Settings, schemas_of
 from tui.words.brand import Brand
 
@@ -44,14 +44,12 @@ class Visits:
     def __init__(
         self,
         app: App[Any],
-        kinds: Sequence[type[PaneScreen]],
         settings: Settings,
         *,
         demo: Demo | None = None,
         session: Session | None = None,
     ) -> None:
         self._app = app
-        self._kinds = tuple(kinds)
         self.settings = settings
         self.session = session or _session(settings)
         self.book: Book | None = None
@@ -72,8 +70,8 @@ class Visits:
         self._ever_live, self._refusal = False, None
         self._app.run_worker(session.run(), group="session", exclusive=True, description="session")
         self._app.run_worker(self._watch(session), group="watch", exclusive=True, description="status")
-        self.book = Book(self._app, self._kinds, session, self._brand)
-        self._app.push_screen(self.book.page(page or self._kinds[0].KEY))
+        self.book = Book(self._app, session, self._brand)
+        self._app.push_screen(self.book.page(page or CONTENTS[0].key))
         for notice in self.settings.notices:
             self._app.notify(notice, severity="warning")
         self._app.run_worker(self._look_back(session), group="look back", exclusive=True, description="journals")
@@ -177,7 +175,7 @@ class Visits:
     @property
     def _is_free(self) -> bool:
         """Whether a page is looked at, nothing is typed, and no change is under way."""
-        page = self._app.screen_stack[-1]
+        page = next(reversed(self._app.screen_stack), None)  # none is left while the application ends
         return isinstance(page, PaneScreen) and not isinstance(page.focused, Input) and not self.changes.busy
 
     async def _watch(self, session: Session) -> None:
