@@ -18,10 +18,11 @@ import gc
 import itertools
 import random
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +32,8 @@ import psutil
 from benchmarks.machine import describe
 from tests.failures import TABLE, Row, Way, When
 from tests.failures.scene import Scene, scene_on
-from tests.servers import Server
+from tests.servers import HOST, Server
+from tui.demo.wire import Wire
 from tui.engine.vitals import KEPT, Pulse
 from tui.settings import Settings
 
@@ -79,7 +81,7 @@ class Soak:
     async def run(self, polls: int, faults: int) -> tuple[Reading, Reading]:
         """Poll and fail that often; returns what was held after the first part, and at the end."""
         async with asyncio.TaskGroup() as group:
-            others = [group.create_task(task) for task in (self._count(), self._write(), self._turn_pages())]
+            others = [group.create_task(task) for task in (self._count(), self._turn_pages())]
             warm = max(polls * WARM, min(KEPT + 100, polls / 2))
             await self._go_on(round(warm), min(self._kinds, faults // 2))
             await self._seen_all.wait()
@@ -120,15 +122,6 @@ class Soak:
         feed = self.scene.look.app.session.of(Pulse).feed
         async for _ in feed.watch():
             self.polls += 1
-
-    async def _write(self) -> None:
-        """Be the application whose server it is: its keys are there from the start, and soon again after a flush."""
-        while True:
-            with suppress(OSError):
-                held = await asyncio.to_thread(self.scene.server.ask, "DBSIZE")
-                some = 40 if isinstance(held, int) and held > ONES / 4 else 400  # not all at once: memory is measured
-                await asyncio.to_thread(self.scene.server.ask_all, [*_some_writes(some)])
-            await asyncio.sleep(0.25)
 
     async def _turn_pages(self) -> None:
         """Be the person: look at every page, at the help, and move about."""
@@ -190,9 +183,33 @@ def _some_writes(count: int) -> Iterator[tuple[str | int, ...]]:
         yield "GET", f"session:{random.randrange(ONES):x}"
 
 
+@contextmanager
+def application(port: int) -> Iterator[None]:
+    """Run the application whose server it is, in a process of its own: the memory of this one is measured."""
+    command = [sys.executable, "-m", "benchmarks.soak", "--application", str(port)]
+    with subprocess.Popen(command, cwd=Path(__file__).parent.parent) as running:
+        try:
+            yield
+        finally:
+            running.kill()
+
+
+def write_for_ever(port: int) -> None:
+    """Write to a server that comes and goes: all keys are there soon after the start, and soon again after a flush."""
+    while True:
+        with suppress(OSError), Wire(HOST, port) as wire:
+            (held,) = wire.ask([("DBSIZE",)])
+            wire.ask([*_some_writes(40 if isinstance(held, int) and held > ONES / 4 else 800)])
+        time.sleep(0.25)
+
+
 async def soak(minutes: float, polls: int, faults: int, say: Callable[[str], None]) -> tuple[Reading, Reading]:
     """Run it against a server of its own; returns what was held after the first part, and at the end."""
-    with Server("valkey-9.1", "--enable-debug-command", "yes") as server, TemporaryDirectory() as folder:
+    with (
+        Server("valkey-9.1", "--enable-debug-command", "yes") as server,
+        application(server.port),
+        TemporaryDirectory() as folder,
+    ):
         settings = Settings(interval=60 * minutes / polls)
         async with scene_on(server, Way.PROXY, Path(folder), settings) as scene:
             return await Soak(scene, say).run(polls, faults)
@@ -212,7 +229,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--polls", type=int, default=POLLS)
     parser.add_argument("--faults", type=int, default=60)
+    parser.add_argument("--application", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.application:
+        write_for_ever(options.application)
     print(describe())
     started = time.monotonic()
     before, after = asyncio.run(soak(options.minutes, options.polls, options.faults, _say))
