@@ -28,7 +28,6 @@ from tui.panes.streams_inside import InsidePane
 from tui.screens.contents import CONTENTS
 from widgets.table import Table
 
-PRODUCTS = {"valkey-9.1": "valkey-9.1", "redis-6.2": "redis-6.2", "system": "redis-7.0"}
 """What `redtop acl --for` calls each generation of servers."""
 SIZE = (120, 40)
 INTERVAL = 0.5

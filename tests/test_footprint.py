@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.driving import PRODUCTS, drive_commands, drive_screens, plant, plant_big, schema
-from tests.servers import GENERATIONS, Server
+from tests.driving import drive_commands, drive_screens, plant, plant_big, schema
+from tests.servers import GENERATIONS, PRODUCTS, Server
 from tui.engine.commands import Purpose, name_of
 from tui.engine.rules import Rules, Wanted, rules_for, server_of
 
@@ -88,7 +88,7 @@ def drive(server: Server, rules: Rules, folder: Path) -> Driven:
 @contextmanager
 def driven(generation: str, folder: Path) -> Iterator[Driven]:
     """Drive a server of this generation, which goes on running."""
-    wanted = Wanted(frozenset({Purpose.WATCH}), server=server_of(PRODUCTS[generation]))
+    wanted = Wanted(frozenset({Purpose.WATCH}), server=server_of(str(PRODUCTS[generation])))
     debug = ("--enable-debug-command", "local") if generation == BIG else ()
     with Server(generation, *debug) as server:
         yield drive(server, rules_for(wanted), folder)

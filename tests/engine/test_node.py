@@ -91,7 +91,7 @@ async def test_a_live_server_is_known_by_name(server: Server, watch: Watch, unti
     assert node.state.phase is Phase.CONNECTING
     await until(lambda: node.is_live)
     assert node.identity is not None
-    assert node.identity.product == ("Valkey" if server.generation.startswith("valkey") else "Redis")
+    assert node.identity.product == server.product.name
     assert (
         node.identity.run_id
         == dict(line.split(":", 1) for line in server.ask("INFO", "server").decode().split("\r\n") if ":" in line)[
@@ -108,7 +108,7 @@ async def test_reads_leave_the_servers_idea_of_used_keys_alone_where_it_can_be_t
     node = watch(server.port)
     await until(lambda: node.is_live)
     flags = own_clients(server)[0].split(b" flags=")[1].split(b" ")[0]
-    assert flags == (b"T" if server.generation.startswith("valkey") else b"N"), "NO-TOUCH is there since 7.2"
+    assert flags == (b"T" if server.product.since((7, 2)) else b"N"), "NO-TOUCH is there since 7.2"
 
 
 async def test_a_question_asked_before_the_first_connection_waits_for_it(server: Server, watch: Watch) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.driving import PRODUCTS
 from tests.servers import Server
 from tui.engine.commands import LISTENS, READS, WRITES, Purpose, purposes_of
 from tui.engine.rules import (
@@ -83,7 +82,7 @@ def test_what_a_server_is_said_to_know_it_knows(server: Server) -> None:
         asked = [words for words in asked if len(words) == 1]
     infos = server.ask_all([("COMMAND", "INFO", "|".join(words)) for words in asked])
     unknown = {"|".join(words) for words, info in zip(asked, infos, strict=True) if not info or info[0] is None}
-    said = set(unknown_to(server_of(PRODUCTS[server.generation]), [Purpose.CLUSTER, *CHANGES]))
+    said = set(unknown_to(server_of(str(server.product)), [Purpose.CLUSTER, *CHANGES]))
     assert {name for name in said if name.split("|") in asked} == unknown
 
 
@@ -109,9 +108,9 @@ def test_selecting_is_for_databases_other_than_the_first() -> None:
 )
 def test_a_pattern_of_any_bytes_fits_the_keys_that_begin_so_and_hardly_more(server: Server, prefix: bytes) -> None:
     """What no pattern can hold (blanks, zero) fits any one byte there."""
-    if not tells_apart(server_of(PRODUCTS[server.generation])):
+    if not tells_apart(server_of(str(server.product))):
         pytest.skip("this server knows no such patterns")
-    wanted = Wanted(frozenset({Purpose.PURGE}), "half", server_of(PRODUCTS[server.generation]), 0, [beginning(prefix)])
+    wanted = Wanted(frozenset({Purpose.PURGE}), "half", server_of(str(server.product)), 0, [beginning(prefix)])
     words = tuple(b">pw" if word == b">PASSWORD" else word for word in rules_for(wanted).words)
     assert server.ask(*words) == b"OK"
     server.ask("ACL", "SETUSER", "half", "+set", "+auth")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.driving import PRODUCTS
 from tests.engine.expiry.retime.test_retime import SET, executed, planned, undone
 from tests.engine.expiry.retime.test_retime import fill as fill_locks
 from tests.engine.purge.conftest import THOROUGH
@@ -154,7 +153,7 @@ def make(server: Server, rules: Rules, without: str | None = None) -> None:
 
 
 def rules_of(server: Server, *purposes: Purpose, changes: Sequence[bytes] = ()) -> Rules:
-    return rules_for(Wanted(frozenset(purposes), server=server_of(PRODUCTS[server.generation]), changes=changes))
+    return rules_for(Wanted(frozenset(purposes), server=server_of(str(server.product)), changes=changes))
 
 
 def beside_watching(server: Server, purpose: Purpose) -> set[str]:
@@ -251,7 +250,7 @@ def test_several_kinds_make_one_user(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_what_is_printed_for_a_server_can_be_pasted_there(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["acl", "--for", PRODUCTS[server.generation], "-n", "2"]) == 0
+    assert main(["acl", "--for", str(server.product), "-n", "2"]) == 0
     pasted = [line for line in lines(capsys.readouterr().out) if "sentinel" not in line]
     assert server.ask_all([tuple(shlex.split(line)) for line in pasted]) == [b"OK"] * (len(Purpose) - 1)
 

@@ -108,8 +108,8 @@ async def test_facts_of_every_type(filled: Server, open_session: Open) -> None:
         assert facts.memory == filled.ask("MEMORY", "USAGE", key, "SAMPLES", 5)
         assert facts.expires_at is None
         assert facts.denied == ()
-    modern = filled.generation.startswith("valkey")
-    assert (facts.field_ttls, facts.touched) == (modern, not modern)
+    assert facts.field_ttls == filled.product.since((7, 4), valkey=(9, 0))
+    assert facts.touched != filled.product.since((7, 2)), "NO-TOUCH is there since 7.2"
 
 
 async def test_a_ttl_is_a_time_that_does_not_wander(filled: Server, open_session: Open) -> None:

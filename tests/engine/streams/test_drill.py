@@ -76,7 +76,7 @@ async def test_consumers_come_with_most_pending_first(server: Server, open_sessi
     assert [(one.name, one.pending) for one in found.consumers] == [(b"many", 50), (b"few", 5), (b"none", 0)]
     assert all(0 <= one.idle < 10 for one in found.consumers)
     inactive = [one.inactive is not None for one in found.consumers]
-    assert inactive == ([True, True, False] if server.generation == "valkey-9.1" else [False] * 3)
+    assert inactive == ([True, True, False] if server.product.since((7, 2)) else [False] * 3)
 
 
 @pytest.mark.parametrize("consumer", [None, b"w"])

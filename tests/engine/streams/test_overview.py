@@ -8,6 +8,7 @@ from tests.conftest import Open, Until
 from tests.servers import HOST, Server
 from tui.engine.address import Address
 from tui.engine.session import Session
+from tui.engine.streams.look import Look, lag_of
 from tui.engine.streams.overview import PER_TICK, Stream, StreamList
 
 
@@ -68,6 +69,24 @@ async def test_entries_trimmed_before_a_group_read_them_are_lost_and_not_lag(
         await until(lambda: found(session))
     (group,) = found(session)[b"log"].groups
     assert (group.lag, group.lost) == (20, 50 if knows_lag(server) else 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "read", "delivered", "length", "lag", "lost"),
+    [
+        (20, 30, b"30-0", 20, 20, 50),  # the replies of a Redis 8 built from its source, to what the test above does
+        (0, 30, b"30-0", 0, 0, 70),
+        (0, 100, b"100-0", 20, 0, 0),
+        (20, None, b"0-0", 20, 20, 80),
+        (None, None, b"30-0", 20, 20, 0),
+    ],
+)
+def test_redis_8_does_not_count_what_was_trimmed_as_lag(
+    told: int | None, read: int | None, delivered: bytes, length: int, lag: int, lost: int
+) -> None:
+    first = b"%d-0" % (101 - length) if length else None
+    look = Look(length, b"100-0", first, b"100-0" if length else None, 100, 0)
+    assert lag_of(told, read, delivered, look) == (lag, lost)
 
 
 async def test_a_group_that_reads_nothing_while_entries_come_is_stuck(

@@ -145,22 +145,26 @@ def group_of(reply: Reply, look: Look) -> Group:
     """Read one group of the reply of XINFO GROUPS."""
     told = fields_of(reply)
     delivered: bytes = told[b"last-delivered-id"]
-    lag, lost = lag_of(told.get(b"lag"), delivered, look)
-    return Group(told[b"name"], lag, told[b"pending"], told[b"consumers"], delivered, told.get(b"entries-read"), lost)
+    read: int | None = told.get(b"entries-read")
+    lag, lost = lag_of(told.get(b"lag"), read, delivered, look)
+    return Group(told[b"name"], lag, told[b"pending"], told[b"consumers"], delivered, read, lost)
 
 
-def lag_of(told: int | None, delivered: bytes, look: Look) -> tuple[int | None, int]:
+def lag_of(told: int | None, read: int | None, delivered: bytes, look: Look) -> tuple[int | None, int]:
     """Return how many entries of the stream a group has not been given, and how many were trimmed away before.
 
-    The server counts what it trimmed as still to be read; it knows nothing before 7.0, and gives up (None) once entries
-    behind the group were deleted. Where the group stands before the first entry, or at the last, the answer needs no
-    server.
+    Up to Redis 7.4, and in Valkey, the server counts what it trimmed as still to be read (`told`). Redis 8 does not,
+    but its counts of what was added and `read` tell. Before 7.0 it knows nothing, and it gives up (None) when entries
+    were deleted behind the group. Where that stands before the first entry, or at the last, nothing need be told.
     """
     at = parse_id(delivered)
+    unread = told or 0
+    if told is not None and look.added is not None and (read is not None or at == (0, 0)):
+        unread = max(unread, look.added - (read or 0))
     if look.first_id is None or at >= parse_id(look.newest_id or look.first_id):
-        return 0, told or 0
+        return 0, unread
     if at < parse_id(look.first_id):
-        return look.length, max(0, (told or 0) - look.length)
+        return look.length, max(0, unread - look.length)
     return (None if told is None else min(told, look.length)), 0
 
 
