@@ -74,4 +74,5 @@ CONTENTS = (
 def number_keys() -> Iterator[Binding]:
     """The keys that show the pages."""
     for key, title, _ in CONTENTS:
-        yield Binding(key, f"page('{key}')", title, id=f"app.page{key}", tooltip=f"Show the page {title}")
+        tooltip = f"Show the page {title}"
+        yield Binding(key, f"page('{key}')", title, id=f"app.page{key}", tooltip=tooltip)

@@ -1,4 +1,4 @@
-"""Sizes of keys as Redis 8 counts them; from the document of the command, for no such server is at hand."""
+"""Sizes of keys as Redis 8 counts them: no wheel brings one, so these are replies of its document."""
 
 from __future__ import annotations
 
