@@ -114,6 +114,7 @@ async def test_what_redtop_costs_is_measured_on_the_server(
         await until(lambda: pulse.feed.latest and pulse.feed.latest.cost.server_share)
     assert pulse.feed.latest is not None
     cost = pulse.feed.latest.cost
+    assert cost.commands_per_s is not None
     assert cost.commands_per_s > 5_000
     assert cost.server_share is not None
     assert 0.01 < cost.server_share <= 1

@@ -10,6 +10,7 @@ from tests.looking import looking
 from tests.servers import Server
 from tests.still import REFUSED, StillSession, keyspace, state, vitals
 from tui.engine.address import Address, Tls
+from tui.engine.costs import CostMeter
 from tui.engine.footprint import Cost
 from tui.engine.node import Phase
 from tui.engine.status import Status
@@ -42,6 +43,11 @@ def test_the_header_never_writes_beyond_its_width_while_all_is_well(width: int) 
     assert "live" in line.plain, "the state is the last thing to go"
     assert ("READ-WRITE" in line.plain) == (width >= 60)
     assert ("cmd/s" in line.plain) == (width >= 120)
+
+
+def test_what_redtop_costs_is_not_nothing_before_it_was_measured() -> None:
+    line = headline(status(cost=CostMeter().latest), Brand(), 160).plain
+    assert line.rstrip().endswith("redtop costs –")
 
 
 def test_the_header_says_paused_and_how_often_and_since_when() -> None:

@@ -51,7 +51,7 @@ class CostMeter:
     """Turns successive measurements into `latest`."""
 
     def __init__(self) -> None:
-        self.latest = Cost(0.0, None)
+        self.latest = Cost(None, None)
         self.seconds: float | None = None
         """Seconds of the servers' main threads taken between the first and the last measurement, over all nodes; None
         until measured, and for good when a part could not be (a restart, CONFIG RESETSTAT)."""

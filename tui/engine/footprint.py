@@ -36,7 +36,8 @@ class Footprint:
 class Cost:
     """What redtop has cost lately."""
 
-    commands_per_s: float
+    commands_per_s: float | None
+    """None until it was measured."""
     server_share: float | None
     """Fraction of the server's main thread, 0 to 1; None until it could be measured."""
 

@@ -67,7 +67,7 @@ class StatusWatch(Collector[Status]):
         return Status(
             state=state,
             uptime=None if vitals is None else vitals.uptime,
-            cost=vitals.cost if vitals else Cost(0.0, None),
+            cost=vitals.cost if vitals else Cost(None, None),
             paused=session.pace.paused,
             interval=session.pace.interval,
             stale_for=None if live else int(wall - self._fresh_at),

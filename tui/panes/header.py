@@ -122,5 +122,7 @@ def _lamp(status: Status) -> Content:
 
 
 def _cost(status: Status) -> Content:
-    share = "" if status.cost.server_share is None else f" {percent(status.cost.server_share)}"
-    return Content.styled(f"redtop costs {count(status.cost.commands_per_s)} cmd/s{share}", "$foreground-muted")
+    commands, taken = status.cost.commands_per_s, status.cost.server_share
+    share = "" if taken is None else f" {percent(taken)}"
+    costs = "–" if commands is None else f"{count(commands)} cmd/s{share}"
+    return Content.styled(f"redtop costs {costs}", "$foreground-muted")
