@@ -238,6 +238,17 @@ async def test_what_was_interrupted_is_offered_only_when_nothing_else_is_done(
         await look.until_shown("was interrupted", "session:*")
 
 
+async def test_wrong_settings_of_purges_are_a_sentence_soon_after_the_start(
+    valkey: Server, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.visits.LOOK_BACK", 0.05)
+    (state / "config" / "redtop").mkdir(parents=True)
+    (state / "config" / "redtop" / "config.toml").write_text("[purge]\njournal_days = 0")
+    async with looking(valkey.port) as look:
+        await look.until_shown("● live", "journal_days")
+        assert look.app.screen is look.page
+
+
 async def _interrupt(server: Server, folder: Path) -> None:
     """Begin a purge and drop it in the middle, as a crash would."""
     session = Session(Address(HOST, server.port))

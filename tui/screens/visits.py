@@ -165,7 +165,11 @@ class Visits:
         while True:
             await session.clock.sleep(LOOK_BACK)
             if self._is_free and self._ever_live and session.deployment.refusal is None:
-                entries = await self.changes.interrupted()
+                try:
+                    entries = await self.changes.interrupted()
+                except SettingsError as error:
+                    self._app.notify(str(error), severity="error")
+                    return
                 if not entries:
                     return
                 if self._is_free:  # still: what a person wants meanwhile goes first
